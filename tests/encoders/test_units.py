@@ -149,6 +149,35 @@ def test_n_is_a_letter_and_a_sequence_shorter_than_k_is_one_step():
 
 
 @pytest.mark.parametrize(
+    ("sequences", "most", "places"),
+    [
+        (["ACGTA", "TTGCA"], None, 4),
+        (["ACGTA", "TTGCA"], 3, 3),
+        (["ACGTA", "TTGC"], None, 0),
+        (["ACGTA"], None, 0),
+        (["AC", "TT"], None, 0),
+        (["A" * 1002] * 2, None, 0),
+    ],
+)
+def test_the_places_of_letters_are_read_where_all_sequences_have_the_same_length(sequences, most, places):
+    columns = Columns({"sequence": "letters"})
+    encoder = learn_encoder(columns, map(letters, sequences), InputSettings(kmer=2, max_length=most))
+    assert encoder.places == places
+    assert encoder.front == UnitsFront(len(encoder.known) + units_file.FIRST, places=places)
+    assert ("whose places are read" in encoder.describe()) == (places > 0)
+    assert read_encoder(encoder.to_dict()) == encoder
+
+
+def test_a_place_adds_its_own_vector_and_a_step_behind_the_last_place_has_none():
+    front = UnitsFront(7, places=5).build(embedding=3, word_dropout=0.0)
+    units = torch.randint(1, 7, (8, 2, 1), generator=torch.Generator().manual_seed(1))
+    plain, placed = front.units.embedding(units[..., 0]), front(units, torch.tensor([8, 3]))[0]
+    assert torch.equal(placed[:5], plain[:5] + front.places[:, None])
+    assert torch.equal(placed[5:], plain[5:])
+    assert torch.equal(front(units[:3], None)[0], placed[:3])
+
+
+@pytest.mark.parametrize(
     ("kinds", "message"),
     [
         ({"text": "text", "face": "image"}, r"text \(text\), face \(image\) cannot be read together"),

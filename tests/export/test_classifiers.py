@@ -33,6 +33,7 @@ from elman.tasks.exporting import export_model
 from unusual_cells import two_sided
 
 TEXTS = ["so bad", "What a good film it was", "good", "a Bad, bad night", "Ünder the sea it was good", ""]
+WINDOWS = ["acgtt", "ttgca", "cagta", "acgca", "tacgcgt", "gtu"]  # those that the first network learns from are alike
 GENES = ["acgtacgtta", "ttgac", "ca", "ggggttta", "tacgc", "gt"]
 CLASSES = Targets.learn("category", ["a", "b", "c"])
 LABELS = Targets.learn("labels", [("a", "b"), ("c",), ()])
@@ -78,6 +79,8 @@ KINDS = {
     "words and letters": (texts(TEXTS), {"unit": "word"}, "max", CLASSES),
     "characters": (texts(TEXTS), {"unit": "character", "max_length": 5}, "last", LABELS),
     "motifs": (texts(GENES, "letters"), {"kmer": 2, "convolution": True}, "mean", CLASSES),
+    "windows": (texts(WINDOWS, "letters"), {"kmer": 1}, "max", CLASSES),
+    "motifs at places": (texts(WINDOWS, "letters"), {"kmer": 2, "convolution": True}, "mean", CLASSES),
     "series": (series(), {}, "attention", NUMBER),
     "timed series": (timed(), {}, "max", CLASSES),
     "timed, the start": (timed(), {"max_length": 6}, "last", NUMBER),
@@ -119,7 +122,9 @@ def network(kind, number, own_cell="mgu", pooling=None, bidirectional=True):
         torch.nn.init.normal_(module.query)
     encoded = EncodedSet(learnt, range(len(learnt)), encoder, torch.zeros(len(learnt)))
     if encoder.units:
-        reader = BagReader.learn(encoded, range(len(learnt)), 9)
+        reader = BagReader.learn(
+            encoded, range(len(learnt)), 29 if kind == "windows" else 9, getattr(encoder, "places", 0)
+        )
         layers = LinearOnBags(len(reader), own.outputs)
         torch.nn.init.normal_(layers.weight)
     else:

@@ -27,6 +27,7 @@ from elman.export.pages.running import run_in_node
 from elman.tasks.forecast.calendar import encode_cycles
 from elman.tasks.forecast.windows import measure_scale
 
+WINDOWS = ["acgttac", "ggatcca", "tacagta"]
 STRANGE = ["", "GOOD-good, x\u0130 don't 3.5 \x1c so\xa0bad?", "ACGTTG", "𝄞 a", "so " * 3000]
 
 
@@ -38,6 +39,7 @@ STRANGE = ["", "GOOD-good, x\u0130 don't 3.5 \x1c so\xa0bad?", "ACGTTG", "𝄞 a
         pytest.param(WORDS, "text", "last", LABELS, {"unit": "character"}, id="characters"),
         pytest.param(WORDS, "text", "attention", NUMBERS, {"unit": "word", "letters": False}, id="a number"),
         pytest.param(GENOMES, "letters", "mean", CLASSES, {"kmer": 2, "convolution": True}, id="motifs"),
+        pytest.param(WINDOWS, "letters", "max", CLASSES, {"kmer": 1}, id="places"),
     ],
 )
 def test_a_page_reads_texts_as_the_encoder_does_and_answers_as_the_model(

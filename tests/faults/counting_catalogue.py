@@ -7,6 +7,14 @@ BASELINE = "tests/tasks/generate/test_baseline.py"
 
 COUNTING_FAULTS = (
     Fault(
+        "a unit at a place has the number of one at the place before",
+        "tasks/classify/baseline/bags.py",
+        "self.units * np.arange(1, 1 + len(placed))",
+        "self.units * np.arange(len(placed))",
+        tests="tests/tasks/classify/test_baseline.py",
+        only="at_a_place",
+    ),
+    Fault(
         "the interval of paired differences has a degree of freedom too many",
         "scores/paired.py",
         "t_quantile(1 - doubt / 2, count - 1)",

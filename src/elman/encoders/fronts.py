@@ -42,25 +42,33 @@ class UnitsFront:
     Attributes:
         units: how many numbers units have.
         letters: how many numbers letters have; 0 where letters are not read.
+        places: how many steps have a vector of their own; 0 where a step means the same anywhere.
     """
 
     units: int
     letters: int = 0
+    places: int = 0
 
     def build(self, embedding: int, word_dropout: float) -> nn.Module:
         """Build the embedding, and the convolution over letters if there are any."""
-        return Units(self.units, self.letters, embedding, word_dropout)
+        return _place(Units(self.units, self.letters, embedding, word_dropout), self.places)
 
 
 @dataclass(frozen=True)
 class MotifsFront:
-    """A description of the front for units in which motifs are searched."""
+    """A description of the front for units in which motifs are searched.
+
+    Attributes:
+        units: how many numbers units have.
+        places: how many steps have a vector of their own, see :class:`UnitsFront`.
+    """
 
     units: int
+    places: int = 0
 
     def build(self, embedding: int, word_dropout: float) -> nn.Module:
         """Build the embedding and the convolution over time."""
-        return Motifs(self.units, embedding, word_dropout)
+        return Motifs(_place(Units(self.units, 0, embedding, word_dropout), self.places))
 
 
 @dataclass(frozen=True)
@@ -146,18 +154,40 @@ class Units(nn.Module):
         return torch.cat([embedded, spelled.unflatten(0, steps.shape[:2])], dim=2), lengths
 
 
-class Motifs(nn.Module):
-    """An embedding of units, a convolution over time that detects motifs, relu, and max pooling over two steps.
+class PlacedUnits(nn.Module):
+    """Units to whose vectors a learnt one of each place is added (Gehring et al. 2017, section 3.1).
+
+    Where all sequences have the same number of steps, as windows of a genome that are cut around a site have, a place
+    means the same in each. Steps behind the last place have none.
 
     Args:
-        units: how many numbers units have.
-        embedding: size of a unit's embedding.
-        word_dropout: see :class:`Units`.
+        units: the embedding of units.
+        places: how many steps have a place.
     """
 
-    def __init__(self, units: int, embedding: int, word_dropout: float = 0.0) -> None:
+    def __init__(self, units: Units, places: int) -> None:
         super().__init__()
-        self.units = Units(units, 0, embedding, word_dropout)
+        self.units = units
+        self.size = units.size
+        self.places = nn.Parameter(torch.randn(places, units.size) * _BOUND)
+
+    def forward(self, steps: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Turn units (T, B, K) into vectors (T, B, size)."""
+        embedded, lengths = self.units(steps, lengths)
+        places = self.places[: len(embedded)]
+        return embedded + F.pad(places, (0, 0, 0, len(embedded) - len(places)))[:, None], lengths
+
+
+class Motifs(nn.Module):
+    """A convolution over time that detects motifs in vectors of units, relu, and max pooling over two steps.
+
+    Args:
+        units: the embedding of units.
+    """
+
+    def __init__(self, units: Units | PlacedUnits) -> None:
+        super().__init__()
+        self.units = units
         self.layer = Conv1d(self.units.size, _MOTIFS, _MOTIF, padding=_MOTIF // 2)
         self.size = _MOTIFS
 
@@ -214,6 +244,10 @@ class Convolution(nn.Module):
             x = F.max_pool2d(activations, 2, ceil_mode=True)
             lengths = None if lengths is None else _halve(lengths)
         return x.permute(2, 0, 1, 3).flatten(2), lengths
+
+
+def _place(units: Units, places: int) -> Units | PlacedUnits:
+    return PlacedUnits(units, places) if places else units
 
 
 def _zero_padding(x: Tensor, lengths: Tensor | None) -> Tensor:

@@ -23,6 +23,7 @@ from elman.errors import DataError
 from elman.vocabulary.tally import BETWEEN, DROPPED, FIRST, UNKNOWN, Tally, join, number, require_different
 
 _MOST_KMERS = 100_000
+_MOST_PLACES = 1000  # longer sequences of the same length are no windows around a site
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class LettersEncoder:
         known: the k-mers that have a number.
         convolution: whether a convolution detects motifs first.
         limit: how many steps are read.
+        places: the number of steps that all training sequences have; 0 where they differ.
     """
 
     columns: tuple[str, ...]
@@ -42,19 +44,21 @@ class LettersEncoder:
     known: tuple[str, ...]
     convolution: bool
     limit: Limit
+    places: int = 0
     kind: ClassVar[str] = "letters"
     units: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         require_different(self.known, "known")
-        if self.kmer < 1 or not self.columns or not self.known:
-            raise DataError("The encoder of letters in this model has no k-mers. Train it again.")
+        if self.kmer < 1 or not self.columns or not self.known or not 0 <= self.places <= _MOST_PLACES:
+            raise DataError("The encoder of letters in this model has no k-mers, or places. Train it again.")
 
     @property
     def front(self) -> Front:
         """Describe the layers that can read the units."""
         units = len(self.known) + FIRST
-        return MotifsFront(units) if self.convolution else UnitsFront(units)
+        places = self.places
+        return MotifsFront(units, places) if self.convolution else UnitsFront(units, places=places)
 
     @property
     def suggested(self) -> Suggestions:
@@ -80,7 +84,8 @@ class LettersEncoder:
     def describe(self) -> str:
         """Describe in one line what is read."""
         unit = "single letters" if self.kmer == 1 else f"{self.kmer} letters at once"
-        return f"{unit}, {len(self.known):,} known{self.limit.describe()}"
+        places = f"; all sequences have {self.places:,} steps, whose places are read" if self.places else ""
+        return f"{unit}, {len(self.known):,} known{places}{self.limit.describe()}"
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
@@ -91,6 +96,7 @@ class LettersEncoder:
             "known": list(self.known),
             "convolution": self.convolution,
             "limit": self.limit.to_dict(),
+            **({"places": self.places} if self.places else {}),
         }
 
 
@@ -121,17 +127,20 @@ def learn_letters(columns: Columns, examples: Iterable[Example], settings: Input
         DataError: no sequence has k letters.
     """
     tally = Tally()
-    longest = 0
+    lengths: list[int] = []
     for example in examples:
         parts = [_split(example.values[column], settings.kmer) for column in columns.inputs]
-        longest = max(longest, len(join(parts)))
+        lengths.append(len(join(parts)))
         for part in parts:
             tally.add(part)
     known = tally.most(_MOST_KMERS, 1)
     if not known:
         raise DataError(f"No sequence to learn from has {settings.kmer} letters. Lower kmer, or check the data.")
-    limit = Limit(settings.max_length, longest)
-    return LettersEncoder(tuple(columns.inputs), settings.kmer, known, settings.convolution, limit)
+    limit = Limit(settings.max_length, max(lengths))
+    read = min(lengths[0], settings.max_length or lengths[0])
+    alike = len(lengths) > 1 and len(set(lengths)) == 1
+    places = read if alike and 1 < read <= _MOST_PLACES else 0
+    return LettersEncoder(tuple(columns.inputs), settings.kmer, known, settings.convolution, limit, places)
 
 
 def _split(text: str, k: int) -> list[str]:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from torch import Tensor, nn
 
-from elman.encoders.fronts import Convolution, Motifs, PlainFrames, Units
+from elman.encoders.fronts import Convolution, Motifs, PlacedUnits, PlainFrames, Units
 from elman.encoders.scaling import Scaling
 from elman.errors import ConfigError
 from elman.export.graph import BOOL, FLOAT, GraphWriter
@@ -63,6 +63,7 @@ def write_front(writer: GraphWriter, front: nn.Module, steps: str, lengths: str)
     """
     kinds: dict[type[nn.Module], Callable[..., tuple[str, str]]] = {
         Units: _write_units,
+        PlacedUnits: _write_placed,
         Motifs: _write_motifs,
         PlainFrames: lambda writer, front, steps, lengths: (steps, lengths),
         Convolution: _write_convolution,
@@ -91,8 +92,20 @@ def _write_units(writer: GraphWriter, front: Units, steps: str, lengths: str) ->
     return writer.add("Concat", embedded, writer.add("Reshape", words, shape), axis=2), lengths
 
 
-def _write_motifs(writer: GraphWriter, front: Motifs, steps: str, lengths: str) -> tuple[str, str]:
+def _write_placed(writer: GraphWriter, front: PlacedUnits, steps: str, lengths: str) -> tuple[str, str]:
     embedded, _ = _write_units(writer, front.units, steps, lengths)
+    last = numbers_of(front.places)
+    count = axis_length(writer, embedded, 0)
+    more = writer.add("Concat", count, writer.indices(last.shape[1]), axis=0)
+    longer = writer.add(
+        "Concat", writer.constant(last), writer.add("Expand", writer.constant(np.float32(0)), more), axis=0
+    )
+    places = writer.add("Slice", longer, writer.indices(0), count, writer.indices(0))
+    return writer.add("Add", embedded, writer.add("Unsqueeze", places, writer.indices(1))), lengths
+
+
+def _write_motifs(writer: GraphWriter, front: Motifs, steps: str, lengths: str) -> tuple[str, str]:
+    embedded, _ = write_front(writer, front.units, steps, lengths)
     x = writer.add("Transpose", embedded, perm=[1, 2, 0])
     motifs = writer.add("Relu", _convolve(writer, _zero(writer, x, lengths, 1), front.layer))
     pooled = _pool(writer, _zero(writer, motifs, lengths, 1), 1)

@@ -55,6 +55,28 @@ def test_bags_are_those_of_scikit_learn():
         np.testing.assert_allclose(dense.numpy(), theirs.transform(strings).toarray(), atol=1e-6)
 
 
+def test_a_unit_at_a_place_is_one_more_unit():
+    def at_places(text):
+        return [*text, *(f"{letter}{place}" for place, letter in enumerate(text[:5]))]
+
+    drawn = random.Random(1)
+    texts = ["".join(drawn.choices("abcdefg", k=5)) for _ in range(53)]
+    others = ["".join(drawn.choices("abcdefgxyz", k=drawn.randint(1, 9))) for _ in range(31)]
+    theirs = TfidfVectorizer(analyzer=at_places, sublinear_tf=True).fit(texts)
+    examples = encoded(texts, ["a"] * 53, CLASSES, TEXT)
+    reader = BagReader.learn(examples, range(53), most=1000, places=5)
+    plain, _ = reader.state()
+    assert plain == {"places": 5, "units": ord("g") + 1}
+    named = [*"abcdefg", *(f"{letter}{place}" for place in range(5) for letter in "abcdefg")]
+    order = [theirs.vocabulary_[name] for name in named if name in theirs.vocabulary_]
+    for strings in (texts, others):
+        bags = reader.read(encoded(strings, ["a"] * len(strings), CLASSES, TEXT), range(len(strings)))
+        dense = torch.zeros(len(strings), len(reader))
+        rows = torch.searchsorted(bags.starts, torch.arange(len(bags.units)), right=True) - 1
+        dense[rows, bags.units] = bags.weights
+        np.testing.assert_allclose(dense.numpy(), theirs.transform(strings).toarray()[:, order], atol=1e-6)
+
+
 def test_the_most_frequent_units_are_kept():
     texts = ["abc", "ab", "abd", "a"]
     reader = BagReader.learn(encoded(texts, ["a"] * 4, CLASSES, TEXT), range(4), most=2)

@@ -178,6 +178,19 @@ def test_frames_are_read_by_a_stored_baseline_alone_as_in_a_batch(tmp_path):
     assert again.parameters == baseline.parameters
 
 
+def test_a_stored_baseline_knows_the_places_of_units():
+    drawn = np.random.default_rng(5)
+    texts = ["".join(drawn.choice(list("acgt"), 7)) for _ in range(60)]
+    names = ["ab"[text[2] == "g"] for text in texts]
+    targets, columns = Targets("category", ("a", "b")), Columns({"x": "letters"})
+    examples = encoded(texts, names, targets, columns)
+    baseline = train_baseline(examples, examples, targets, units="letters", places=7)
+    assert baseline.what == "a bag of letters and their places"
+    again = read_baseline(*write_baseline(baseline))
+    assert torch.equal(again.outputs(examples), baseline.outputs(examples))
+    assert targets.decode(again.outputs(examples)) == names
+
+
 @pytest.mark.parametrize("name", ["baseline.reader.known", "baseline.module.weight"])
 def test_a_file_whose_baseline_does_not_fit_is_damaged(name, tmp_path):
     path = tmp_path / "m"

@@ -62,14 +62,19 @@ class Model {
 
   // The vectors that the recurrent layers read.
   front(steps) {
-    const { embedding, motifs, spelling, image } = this.own.front;
+    const { embedding, places, motifs, spelling, image } = this.own.front;
     if (image) return this.lookAt(steps, image);
     if (!embedding) return steps;
     const width = rowBytes(embedding.size);
     const units = steps.map(([unit]) => this.network.numbers(embedding.at + unit * width, embedding.size).slice());
+    if (places) units.slice(0, places.count).forEach((row, t) => this.addPlace(row, places.at + 4 * t * embedding.size));
     if (motifs) return this.findMotifs(units, motifs);
     if (!spelling) return units;
     return units.map((unit, t) => Float32Array.from([...unit, ...this.readLetters(steps[t].slice(1), spelling)]));
+  }
+
+  addPlace(row, at) {
+    this.network.numbers(at, row.length).forEach((value, j) => { row[j] += value; });
   }
 
   // The largest of each output of a convolution over the letters of a unit.

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from elman.export.graph import DOUBLE, FLOAT, GraphWriter
 from elman.export.pieces import numbers_of, write_linear, write_real
 from elman.export.ports import axis_length
-from elman.tasks.classify.baseline.bags import BagReader, Bags
+from elman.tasks.classify.baseline.bags import BagReader, Bags, Places
 from elman.tasks.classify.baseline.frame_summaries import SummaryReader
 from elman.tasks.classify.baseline.linear import Baseline
 
@@ -81,6 +81,9 @@ def _write_bags(writer: GraphWriter, reader: BagReader, steps: str, real: str, u
     _, tensors = reader.state()
     numbers = add("Transpose", add("Gather", steps, writer.constant(np.int64(0)), axis=2), perm=[1, 0])
     each = add("Cast", add("Transpose", real, perm=[1, 0]), to=DOUBLE)
+    if reader.places.count:
+        numbers, each = _write_places(writer, reader.places, numbers, each)
+        units = reader.places.units * (1 + reader.places.count)
     shape = add("Concat", axis_length(writer, steps, 1), writer.indices(units), axis=0)
     nothing = add("Expand", writer.constant(np.float64(0)), shape)
     counts = add("ScatterElements", nothing, numbers, each, axis=1, reduction="add")
@@ -91,6 +94,19 @@ def _write_bags(writer: GraphWriter, reader: BagReader, steps: str, real: str, u
     square = add("ReduceSum", add("Mul", weights, weights), writer.indices(1), keepdims=1)
     length = add("Max", add("Sqrt", square), writer.constant(np.float64(_LEAST)))
     return add("Cast", add("Div", weights, length), to=FLOAT)
+
+
+def _write_places(writer: GraphWriter, places: Places, numbers: str, each: str) -> tuple[str, str]:
+    """Write the units (B, T) and how often each is counted, and behind both the units at their places."""
+    add, nothing = writer.add, writer.constant(np.float64(0))
+    start, one, stride = (writer.constant(np.int64(number)) for number in (0, 1, places.units))
+    is_known = add("Less", numbers, stride)
+    place = add("Range", start, add("Squeeze", axis_length(writer, numbers, 1)), one)
+    is_placed = add("And", is_known, add("Less", place, writer.constant(np.int64(places.count))))
+    placed = add("Add", numbers, add("Mul", add("Add", place, one), stride))
+    both = [add("Where", chosen, number, start) for chosen, number in ((is_known, numbers), (is_placed, placed))]
+    counts = [add("Where", chosen, each, nothing) for chosen in (is_known, is_placed)]
+    return add("Concat", *both, axis=1), add("Concat", *counts, axis=1)
 
 
 def _write_summary(writer: GraphWriter, steps: str, known: str, lengths: str) -> str:

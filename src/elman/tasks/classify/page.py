@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from elman.encoders.fronts import Convolution, Motifs, PlainFrames, Units
+from elman.encoders.fronts import Convolution, Motifs, PlacedUnits, PlainFrames, Units
 from elman.encoders.letters import LettersEncoder
 from elman.encoders.mel import DELTA_REACH, FLOOR, cosines, mel_bank
 from elman.encoders.sound import SoundEncoder
@@ -90,12 +90,16 @@ def _write_front(writer: ModuleWriter, front: Any) -> dict[str, Any]:
     if isinstance(front, Convolution):
         layers = [_place(writer, layer) for layer in front.layers if isinstance(layer, torch.nn.Conv2d)]
         return {"size": front.size, "image": {"channels": front.channels, "layers": layers}}
-    units = front.units if isinstance(front, Motifs) else front
+    read = front.units if isinstance(front, Motifs) else front
+    units = read.units if isinstance(read, PlacedUnits) else read
     assert isinstance(units, Units)
     embedding = numbers_of(units.embedding.weight)
     size = embedding.shape[1]
     padded = np.pad(embedding, ((0, 0), (0, LANES * vectors(size) - size)))
     found: dict[str, Any] = {"embedding": {"at": writer.memory.put(padded), "size": size}, "size": front.size}
+    if isinstance(read, PlacedUnits):
+        places = numbers_of(read.places)
+        found["places"] = {"at": writer.memory.put(places), "count": len(places)}
     if isinstance(front, Motifs):
         found["motifs"] = _place(writer, front.layer)
     elif units.letters is not None and units.spelling is not None:

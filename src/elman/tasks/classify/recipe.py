@@ -123,7 +123,9 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
         axes = [Axis("readout", model.targets.classes)] if model.targets.classes else []
         encoder = model.encoder
         if isinstance(encoder, WordsEncoder | LettersEncoder):
-            embedding = "front.units.embedding" if hasattr(model.module.front, "units") else "front.embedding"
+            (embedding,) = (
+                f"{name}.embedding" for name, part in model.module.named_modules() if isinstance(part, Units)
+            )
             axes.append(Axis(embedding, [*range(FIRST), *encoder.known]))
         if isinstance(encoder, WordsEncoder):
             axes.append(Axis("front.letters", [*range(FIRST), *encoder.letters]))
@@ -173,6 +175,7 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
             select=settings.select,
             seed=settings.seed,
             seconds=baseline_seconds(settings.seconds()),
+            places=getattr(parts.encoder, "places", 0),
         )
         scored = parts.scored
         outputs = baseline.outputs(scored)

@@ -1,5 +1,8 @@
 """Turn sequences of units into bags: which units occur, and how often, but not where.
 
+Where all sequences have the same number of steps, as windows of a genome have, a place means the same in each of them.
+Then a unit at a place is counted as a unit of its own, behind those that are counted anywhere.
+
 The count n of a unit weighs 1 + log n, times 1 + log((1 + N) / (1 + how many of the N training examples have it)), and
 a bag has length 1 (Salton & Buckley 1988, with a smoothed logarithm). Units that no training example has are left out.
 The numbers that are read beside the units are further columns behind them, with their value as weight.
@@ -16,6 +19,8 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding_bag
 
 from elman.encoders.batches import EncodedSet
+
+_MOST_PLACED = 2**18  # numbers of units at places
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,33 @@ class Bags:
         return Bags(examples[order], self.weights[order], starts)
 
 
+@dataclass(frozen=True)
+class Places:
+    """The places at which units are counted as units of their own: unit u at place t has the number (1 + t)·U + u.
+
+    Attributes:
+        count: how many places there are, from the start; 0 where units are counted anywhere alone.
+        units: U, more than the number of any unit in training; units that are new since are not counted.
+    """
+
+    count: int = 0
+    units: int = 0
+
+    @classmethod
+    def of(cls, count: int, examples: EncodedSet, indices: Sequence[int]) -> Self:
+        """Return so many places, unless too many units stand at them."""
+        units = 1 + max(int(_units(examples, index).max()) for index in indices) if count else 0
+        return cls(count, units) if (1 + count) * units <= _MOST_PLACED else cls()
+
+    def number(self, units: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the numbers of units, and behind them those of the units at their places."""
+        if not self.count:
+            return units
+        placed = units[: self.count]
+        numbers: NDArray[np.int64] = placed + self.units * np.arange(1, 1 + len(placed))
+        return np.concatenate([units[units < self.units], numbers[placed < self.units]])
+
+
 class BagReader:
     """A vectoriser that turns examples into bags.
 
@@ -47,23 +79,38 @@ class BagReader:
         known: (V,) ascending numbers of the units that are counted.
         rarity: (V,) the weight of one of each.
         covariates: F, how many numbers are read beside the units.
+        places: where units are counted as units of their own.
     """
 
-    def __init__(self, known: NDArray[np.int64], rarity: NDArray[np.float64], covariates: int = 0) -> None:
-        self._known, self._rarity, self._covariates = known, rarity, covariates
+    def __init__(
+        self,
+        known: NDArray[np.int64],
+        rarity: NDArray[np.float64],
+        covariates: int = 0,
+        places: Places = Places(),
+    ) -> None:
+        self._known, self._rarity, self._covariates, self.places = known, rarity, covariates, places
 
     @classmethod
-    def learn(cls, examples: EncodedSet, indices: Sequence[int], most: int) -> Self:
-        """Learn the most frequent units, at most so many, and how rare each is."""
+    def learn(cls, examples: EncodedSet, indices: Sequence[int], most: int, places: int = 0) -> Self:
+        """Learn the most frequent units, at most so many, and how rare each is.
+
+        Args:
+            examples: the encoded examples.
+            indices: those to learn from.
+            most: V, at most.
+            places: at how many steps, from the start, a unit is one of its own.
+        """
+        placed = Places.of(places, examples, indices)
         counts: NDArray[np.int64] = np.zeros(0, dtype=np.int64)  # of the examples with each unit
         for index in indices:
-            units = np.unique(_units(examples, index))
+            units = np.unique(placed.number(_units(examples, index)))
             if units[-1] >= len(counts):
                 counts = np.concatenate([counts, np.zeros(units[-1] + 1, dtype=np.int64)])
             counts[units] += 1
         known = np.sort((-counts).argsort(kind="stable")[: min(most, int((counts > 0).sum()))])
         covariates = 0 if examples.covariates is None else examples.covariates.shape[1]
-        return cls(known, 1 + np.log((1 + len(indices)) / (1 + counts[known])), covariates)
+        return cls(known, 1 + np.log((1 + len(indices)) / (1 + counts[known])), covariates, placed)
 
     def __len__(self) -> int:
         return len(self._known) + self._covariates
@@ -71,13 +118,14 @@ class BagReader:
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Return what a file holds of it: plain data, and tensors by name."""
         plain = {"covariates": self._covariates} if self._covariates else {}
+        plain |= {"places": self.places.count, "units": self.places.units} if self.places.count else {}
         return plain, {"known": torch.from_numpy(self._known), "rarity": torch.from_numpy(self._rarity)}
 
     def read(self, examples: EncodedSet, indices: Sequence[int]) -> Bags:
         """Make the bags of some examples."""
         units, weights, starts, total = [], [], [], 0
         for index in indices:
-            distinct, counts = np.unique(_units(examples, index), return_counts=True)
+            distinct, counts = np.unique(self.places.number(_units(examples, index)), return_counts=True)
             places = np.minimum(np.searchsorted(self._known, distinct), len(self._known) - 1)
             kept = self._known[places] == distinct
             columns = places[kept]

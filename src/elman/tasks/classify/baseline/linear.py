@@ -92,6 +92,7 @@ def train_baseline(
     select: str | None = None,
     seed: int = 1,
     seconds: float = 20.0,
+    places: int = 0,
 ) -> Baseline:
     """Train the non-recurrent baseline that suits the examples.
 
@@ -105,6 +106,7 @@ def train_baseline(
         select: what chooses them, see :meth:`elman.encoders.targets.Targets.measure`.
         seed: of the initial weights, and of the order of examples.
         seconds: stop after about this much work; the examples are read in any case.
+        places: at how many steps, from the start, a unit is one of its own; see `bags`.
     """
     start = time.monotonic()
     drawn = torch.Generator().manual_seed(seed)
@@ -117,8 +119,8 @@ def train_baseline(
         what = f"a feed-forward network{_read_as(steps)}"
     else:
         chosen = _choose(training.lengths, _MOST_STEPS, drawn)
-        reader = BagReader.learn(training, chosen, _MOST_WEIGHTS // targets.outputs)
-        what = f"a bag of {units}"
+        reader = BagReader.learn(training, chosen, _MOST_WEIGHTS // targets.outputs, places)
+        what = f"a bag of {units}{' and their places' if reader.places.count else ''}"
     aims = _Aims.of(training, torch.tensor(chosen))
     validated = reader.read(validation, range(len(validation)))
     best = _Best(validated, _Aims.of(validation, torch.arange(len(validation))), targets, Allowance(seconds), select)

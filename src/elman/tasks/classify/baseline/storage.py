@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from elman.data.plain import read_plain
 from elman.errors import DataError
 from elman.nn.weights import plain_state
-from elman.tasks.classify.baseline.bags import BagReader, LinearOnBags
+from elman.tasks.classify.baseline.bags import BagReader, LinearOnBags, Places
 from elman.tasks.classify.baseline.frame_summaries import SummaryReader
 from elman.tasks.classify.baseline.linear import Baseline, build_network
 
@@ -38,6 +38,8 @@ class _Entry:
     kind: str
     steps: int | None = None
     covariates: int = 0
+    places: int = 0
+    units: int = 0
 
 
 def write_baseline(baseline: Baseline) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -69,9 +71,10 @@ def read_baseline(plain: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Ba
         _require(
             known.dtype == torch.int64 and known.shape == rarity.shape and known.ndim == 1 and entry.covariates >= 0
         )
+        _require(entry.places >= 0 and (entry.units > 0) == (entry.places > 0))
         _require(weight.ndim == 2 and len(weight) == len(known) + entry.covariates)
         _require(len(known) > 0 and bool((known[1:] > known[:-1]).all()))
-        reader = BagReader(known.numpy(), rarity.double().numpy(), entry.covariates)
+        reader = BagReader(known.numpy(), rarity.double().numpy(), entry.covariates, Places(entry.places, entry.units))
         with torch.device("meta"):
             module: nn.Module = LinearOnBags(*weight.shape)
     else:
