@@ -168,6 +168,11 @@ def promoters(source: Path, target: Path) -> list[Part]:
     return [Part(files[:1], files[2:], files[1])]
 
 
+def splice(source: Path, target: Path) -> list[Part]:  # noqa: ARG001
+    """Windows of 60 letters around splice junctions of primates, three classes (UCI), the split as given."""
+    return [Part([source / "train.csv"], [source / "test.csv"], None, {"input": "sequence", "target": "label"})]
+
+
 SETS: dict[str, tuple[str, Callable[[Path, Path], list[Part]]]] = {
     "sst2": ("sentence_classification", sst2),
     "mr": ("sentence_classification", mr),
@@ -180,6 +185,7 @@ SETS: dict[str, tuple[str, Callable[[Path, Path], list[Part]]]] = {
     "mnist_pixels": ("mnist", mnist_pixels),
     "mnist_permuted": ("mnist", mnist_permuted),
     "promoters": ("promoters", promoters),
+    "splice": ("splice", splice),
 }
 """By the name of a row: the folder of the set, and what turns it into files."""
 
