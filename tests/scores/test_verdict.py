@@ -136,6 +136,8 @@ def test_the_model_without_recurrence_is_judged(share, parameters, said):
     else:
         shuffled = "The model reads the order (accuracy 82.0%, 70.0% with the steps shuffled), but that does not pay."
         assert both == f"{shuffled} {said}"
+    placed = judge(right(0.82), 100, shuffled=[right(0.7)], places=True, **other)
+    assert placed == f"Order matters: accuracy 82.0%, 70.0% {SHUFFLED} {said}", "one that reads places reads the order"
 
 
 @pytest.mark.parametrize(("share", "is_said"), [(0.6, True), (0.95, False)])

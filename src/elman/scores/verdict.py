@@ -52,6 +52,7 @@ def judge(
     what: str = "",
     other_parameters: int = 0,
     finished: bool = True,
+    places: bool = False,
     steps: str = "steps",
 ) -> str:
     """Write the judgement in one or two sentences.
@@ -64,6 +65,7 @@ def judge(
         what: name of the baseline, such as `a bag of words`.
         other_parameters: how many it has.
         finished: whether it was trained to its end; one that was not, and is worse, is no evidence.
+        places: whether it reads where each step stands; that it does as well says nothing of the order then.
         steps: word for the steps.
     """
     score = f"{ours.measure} {ours.write(ours.quality)}"
@@ -71,7 +73,7 @@ def judge(
     if shuffled:
         mean = sum(one.quality for one in shuffled) / len(shuffled)
         figures = f"{score}, {ours.write(mean)} with the {steps} shuffled"
-        if needs_order(ours, shuffled=shuffled, other=other):
+        if needs_order(ours, shuffled=shuffled, other=None if places else other):
             sentences.append(f"Order matters: {figures}.")
         elif _reads_order(ours, shuffled):
             sentences.append(f"The model reads the order ({figures}), but that does not pay.")

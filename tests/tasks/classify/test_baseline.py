@@ -119,6 +119,7 @@ def test_the_weights_are_those_of_logistic_regression(monkeypatch):
 def test_a_bag_does_not_know_the_order_of_its_units():
     texts, answers, training = some_texts(101, 1)
     ours = train_baseline(training, training, CLASSES, units="letters")
+    assert not ours.reads_places
     turned = encoded([text[::-1] for text in texts], answers, CLASSES, TEXT)
     assert torch.equal(ours.outputs(turned), ours.outputs(training))
 
@@ -162,7 +163,7 @@ def test_a_network_that_reads_all_steps_knows_their_order(monkeypatch):
         return encoded(list(values), ["a" if v[2] > v[4] else "b" for v in values[:, :, 0]], CLASSES, SERIES)
 
     ours = train_baseline(some(401), some(101), CLASSES, units=None)
-    assert ours.what == "a feed-forward network on all 7 steps at once"
+    assert (ours.what, ours.reads_places) == ("a feed-forward network on all 7 steps at once", True)
     assert ours.parameters == (7 + 1) * 64 + 65 * 3
     test = some(211)
     assert score_outputs(CLASSES, ours.outputs(test), test.targets).quality > 0.9

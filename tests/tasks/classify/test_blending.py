@@ -185,7 +185,7 @@ def test_a_stored_baseline_knows_the_places_of_units():
     targets, columns = Targets("category", ("a", "b")), Columns({"x": "letters"})
     examples = encoded(texts, names, targets, columns)
     baseline = train_baseline(examples, examples, targets, units="letters", places=7)
-    assert baseline.what == "a bag of letters and their places"
+    assert (baseline.what, baseline.reads_places) == ("a bag of letters and their places", True)
     again = read_baseline(*write_baseline(baseline))
     assert torch.equal(again.outputs(examples), baseline.outputs(examples))
     assert targets.decode(again.outputs(examples)) == names

@@ -18,7 +18,6 @@ from elman.export.graph import DOUBLE, FLOAT, GraphWriter
 from elman.export.pieces import numbers_of, write_linear, write_real
 from elman.export.ports import axis_length
 from elman.tasks.classify.baseline.bags import BagReader, Bags, Places
-from elman.tasks.classify.baseline.frame_summaries import SummaryReader
 from elman.tasks.classify.baseline.linear import Baseline
 
 _LEAST = 1e-12  # what the length of a bag is at least
@@ -40,7 +39,7 @@ def write_baseline_graph(writer: GraphWriter, baseline: Baseline, steps: str, le
         module: Any = baseline.module
         product = writer.add("MatMul", bags, writer.constant(numbers_of(module.weight)))
         return writer.add("Add", product, writer.constant(numbers_of(module.bias)))
-    reader = cast("SummaryReader", baseline.reader)
+    reader = baseline.reader
     known = writer.add("Unsqueeze", real, writer.indices(2))
     clean = writer.add("Where", known, writer.add("Cast", steps, to=DOUBLE), writer.constant(np.float64(0)))
     if reader.steps is None:

@@ -149,13 +149,14 @@ def _compare(
         what=baseline.what,
         other_parameters=baseline.parameters,
         finished=baseline.finished,
+        places=baseline.reads_places,
     )
     mixed = judge_mixture(ours, alone, other) if blended.weights.baseline else ""
     return {
         "network": alone.to_dict(),
         "baseline": {**facts, **other.to_dict()},
         "shuffled": [one.to_dict() for one in shuffled],
-        "order_needed": needs_order(alone, shuffled=shuffled, other=other),
+        "order_needed": needs_order(alone, shuffled=shuffled, other=None if baseline.reads_places else other),
         "verdict": " ".join(filter(None, [verdict, mixed])),
     }
 

@@ -13,9 +13,8 @@ decay, and the update to stop at, are chosen on the validation examples.
 
 import copy
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -48,12 +47,6 @@ _PATIENCE = 20  # epochs without a better validation
 _READ_AT_ONCE = 1024
 
 
-class _FeatureReader(Protocol):
-    def read(self, examples: EncodedSet, indices: Sequence[int]) -> Any: ...
-
-    def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]: ...
-
-
 @dataclass
 class Baseline:
     """A trained non-recurrent baseline.
@@ -74,7 +67,12 @@ class Baseline:
     seconds: float
     finished: bool
     module: nn.Module = field(repr=False)
-    reader: _FeatureReader = field(repr=False)
+    reader: BagReader | SummaryReader = field(repr=False)
+
+    @property
+    def reads_places(self) -> bool:
+        """Whether it reads where each step stands, and so their order."""
+        return bool(self.reader.places.count if isinstance(self.reader, BagReader) else self.reader.steps)
 
     def outputs(self, examples: EncodedSet) -> Tensor:
         """Return its outputs for each example, (N, outputs), like those of a recurrent model."""
