@@ -42,6 +42,17 @@ def test_the_table_has_the_scores_of_single_trainings(elman):
     assert result["differences"][0]["larger"] is None
 
 
+def test_cells_are_trained_by_so_many_updates_on_data(elman):
+    flags = ("--hidden", "3", "--batch", "5", "--window", "17", "--updates", "13", "--seeds", "1", "--json", "-q")
+    done = elman("compare", "generate", "elman", "mgu", "book.txt", *flags)
+    assert (done.code, done.err) == (0, "")
+    trainings = json.loads(done.out)["trainings"]
+    assert [one["updates"] for one in trainings] == [13, 13]
+    options = {**ON_TEXT, "epochs": None, "updates": 13}
+    alone = generate.train("book.txt", cell="mgu", seed=1, compare=False, quiet=True, patience=1.0, **options)
+    assert trainings[1]["score"] == alone.metrics["bits_per_character"]
+
+
 def test_a_problem_is_trained_by_all_updates_and_drawn(elman, tmp_path):
     done = elman("compare", "probe", "gru", "elman", *QUICK, "--picture", "cells.png")
     assert done.code == 0
@@ -112,6 +123,7 @@ def test_an_interruption_keeps_what_was_trained(monkeypatch):
         (["generate", "gru", "lstm", "-"], ["standard input", "Give a file"]),
         (["generate", "gru", "lstm", "book.txt", "--seeds", "0"], ["seeds is 0", "at least 1"]),
         (["generate", "gru", "lstm", "book.txt", "--epochs", "auto"], ["epochs is auto"]),
+        (["generate", "gru", "lstm", "book.txt", "--epochs", "2", "--updates", "9"], ["epochs and updates", "Drop"]),
         (["generate", "gru", "lstm", "book.txt", "--json", "--latex"], ["--json and --latex"]),
         (["generate", "gru", "lstm", "book.txt", "--picture", "a.txt"], ["a.txt", ".png, .svg, .pdf"]),
         (["probe", "gru"], ["gru", "Name two cells or more"]),
@@ -137,6 +149,7 @@ def test_a_wrong_command_gets_one_line_and_writes_nothing(elman, tmp_path, argum
         ({"task": "order", "recipe": "generate"}, "Drop one"),
         ({"recipe": "generate", "data": "b", "length": 5}, "length is given without a task"),
         ({"task": "order", "time_budget": "9s"}, "time_budget is given"),
+        ({"recipe": "generate", "data": "b", "last_update": 9}, "last_update is given"),
         ({"task": "order", "seed": -1}, "seed is -1"),
     ],
 )

@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+import torch
 
 from elman.tasks import generate
 
@@ -251,6 +252,23 @@ def test_a_search_prints_what_its_best_model_is_worth_and_how_to_train_it_again(
     for out in (done.out, again.out):
         assert rows["validation"] in out
         assert verdict in out
+
+
+@pytest.mark.parametrize(("epochs", "counted"), [("auto", "--updates"), (10**6, "--last-update")])
+def test_the_command_that_trains_the_best_of_a_search_again_counts_updates_and_no_time(
+    epochs, counted, elman, tmp_path
+):
+    (tmp_path / "lines.txt").write_text(LINES * 20)
+    shape = ("--unit", "word", "--hidden", 5, "--window", 11, "--epochs", epochs, "--time-budget", "1s", "--quiet")
+    done = elman("train", "generate", "lines.txt", *shape, "--search", 2, "-o", "m")
+    assert done.code == 0, done.err
+    rows = dict(line.split(maxsplit=1) for line in done.out.splitlines() if line[0] != " ")
+    assert counted in rows["again"]
+    assert "time" not in rows["again"]
+    again = elman(*shlex.split(rows["again"])[1:], "--quiet", "-o", "again")
+    assert rows["validation"] in again.out
+    one, other = (generate.load(tmp_path / name).weights() for name in ("m", "again"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_a_search_without_held_out_text_is_refused(elman, tmp_path):

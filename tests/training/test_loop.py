@@ -209,6 +209,33 @@ def test_a_time_budget_cuts_a_training_off_and_changes_nothing_before(monkeypatc
     assert any("of its 440 updates" in note for note in ear.notes)
 
 
+def test_updates_are_the_length_of_a_training_and_its_last_update_changes_nothing_before():
+    rates = []
+
+    def fit(**options):
+        torch.manual_seed(4)
+        trainer = Trainer(Point(), TrainingSettings(learning_rate=0.1, patience=1.0, **options), Ear())
+
+        def losses():
+            for _ in range(110):
+                rates[-1].append(trainer.optimizer.param_groups[0]["lr"])
+                yield trainer.module(torch.tensor([1.0, -0.5, 0.2])), 7
+
+        rates.append([])
+        return trainer.fit(losses, 110, lambda: 1.0)
+
+    whole, cut, short = fit(epochs=2), fit(epochs=2, last_update=137), fit(updates=220)
+    assert (whole.updates, whole.stopped) == (220, "epochs")
+    assert (short.updates, short.stopped, short.epoch) == (220, "updates", 2)
+    assert (cut.updates, cut.stopped) == (137, "last update")
+    assert rates[0] == rates[2]
+    assert rates[1] == rates[0][:137]
+    assert rates[0][-1] < 0.1 * max(rates[0]) < rates[1][-1]
+    assert [one.update for one in cut.history] == [110, 137]
+    assert fit(updates=137).epoch == 2, "updates need not be whole epochs"
+    assert fit(updates=50, last_update=70).stopped == "updates"
+
+
 @pytest.mark.parametrize(("takes", "ends"), [(20.0, 61.0), (90.0, 121.0)])
 def test_the_validation_at_the_end_is_within_the_time_budget(monkeypatch, takes, ends):
     now = [0.0]

@@ -19,6 +19,8 @@ from elman.training import progress as progress_file
 from elman.training import search as search_file
 from elman.training.progress import Moment, QuietProgress
 from elman.training.search import Between, Choice, search_settings
+from small_trainings import RECIPES
+from small_trainings import SMALL as QUICK
 
 SPACE = {"layers": Choice(1, (1, 2)), "rate": Between(0.01, 0.001, 0.1, log=True), "hidden": Between(20, 10, 30)}
 SMALL = {"hidden": 5, "epochs": 3, "dropout": 0.0, "quiet": True, "compare": False}
@@ -290,13 +292,49 @@ def test_examples_are_encoded_once_for_each_way_to_read_them(tmp_path, monkeypat
     assert read == [None, "character"]
 
 
-def test_a_time_budget_is_divided_and_said(tmp_path):
-    options = {**SMALL, "time_budget": "1.5s"}
-    del options["epochs"]
-    found = classify.train(write_series(tmp_path / "s.npz", 40), **options, search=3)
-    share = found.metrics["search"]["chosen"]["time_budget"]
-    assert 0 < float(share.removesuffix("s")) < 1.5
-    assert 1 <= found.metrics["search"]["trials"] <= 3
+@pytest.mark.parametrize(("name", "epochs"), [("generate", "auto"), ("tag", 10**6), ("forecast", "auto")])
+def test_the_best_of_a_search_that_time_ended_is_trained_again_by_its_updates(name, epochs, tmp_path):
+    recipe, write, file, more = RECIPES[name]
+    options = {**QUICK, **more, "epochs": epochs, "time_budget": "1.2s"}
+    found = recipe.train(write(tmp_path / file), **options, search=2)
+    chosen = found.metrics["search"]["chosen"]
+    assert chosen["time_budget"] is None
+    assert (found.stopped == "time budget") == ("last_update" in chosen)
+    assert ("updates" in chosen) == (epochs == "auto")
+    again = recipe.train(tmp_path / file, **{**options, **chosen})
+    assert again.metrics == {name: value for name, value in found.metrics.items() if name != "search"}
+    for one, other in zip(again.module.state_dict().values(), found.module.state_dict().values(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_the_best_of_a_search_that_was_interrupted_is_trained_again_without_folds(tmp_path):
+    def interrupt(event):
+        if (event["trial"], event["update"]) == (1, 100):
+            raise KeyboardInterrupt
+
+    data, options = write_reviews(tmp_path / "t.csv", 60), {**QUICK, "target": "label", "folds": 3, "epochs": 30}
+    found = classify.train(data, **options, search=2, callbacks=[interrupt])
+    chosen = found.metrics["search"]["chosen"]
+    assert (found.stopped, chosen) == ("interrupted", {"last_update": 100, "folds": 1})
+    again = classify.train(data, **{**options, **chosen})
+    assert again.stopped == "last update"
+    for one, other in zip(again.module.state_dict().values(), found.module.state_dict().values(), strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("epochs", ["auto", 10**6])
+def test_the_folds_of_a_search_that_time_ended_are_trained_again_by_their_updates(epochs, tmp_path):
+    options = {**QUICK, "target": "label", "folds": 2, "epochs": epochs, "time_budget": "12s"}
+    data = write_reviews(tmp_path / "t.csv", 60)
+    found = classify.train(data, **options, search=2)
+    facts = found.metrics["search"]
+    if "folds" in facts:
+        pytest.skip("other programs took the time of a fold")
+    again = classify.train(data, **{**options, **facts["chosen"]})
+    assert again.metrics == {name: value for name, value in found.metrics.items() if name != "search"}
+    for one, other in zip(again.weights().values(), found.weights().values(), strict=True):
+        assert torch.equal(one, other)
 
 
 def test_sound_may_be_varied(tmp_path):

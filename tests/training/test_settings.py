@@ -54,6 +54,7 @@ def test_every_row_explains_itself_and_refuses_nonsense(name):
         ({"accumulate": 0}, "accumulate is 0; it must be at least 1"),
         ({"time_budget": "soon"}, "'soon' is not a duration"),
         ({"epochs": "auto"}, "Give time_budget"),
+        ({"epochs": 2, "updates": 9}, "epochs and updates are both given"),
         ({"epochs": "many"}, "epochs is 'many'; it must be of type int or auto"),
         ({"schedule": "step", "decay_from": 4, "time_budget": "1h"}, "Say how many with epochs"),
         ({"patience": 0}, "patience is 0; it must be above 0"),

@@ -94,6 +94,8 @@ def describe_search(
 ) -> list[Row]:
     """Describe a search, what it means for the score, and the command that trains the same model again.
 
+    The command counts updates, and no time decides how it ends.
+
     Args:
         model: a trained model; without a search there are no rows.
         again: the command without its options.
@@ -108,7 +110,11 @@ def describe_search(
     line = (
         f"best of {search['trials']} trials on the validation {examples}; expect slightly worse results on other data"
     )
-    return [("search", line), ("again", " ".join([*again, *as_arguments({**options, **search["chosen"]})]))]
+    rows = [("search", line), ("again", " ".join([*again, *as_arguments({**options, **search["chosen"]})]))]
+    if "folds" in search:
+        trained, wanted = search["folds"]["trained"], search["folds"]["wanted"]
+        rows.append(("", f"which trains all {wanted} networks; this search ended after {trained}"))
+    return rows
 
 
 def print_json(data: Mapping[str, Any]) -> None:

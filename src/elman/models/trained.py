@@ -44,7 +44,8 @@ class Trained:
         configuration: the options that build the module.
         metrics: what was measured in training.
         versions: of the programs that it was trained with.
-        stopped: what ended the training (`epochs`, `patience`, `time budget`, `interrupted`); None for a loaded model.
+        stopped: what ended the training: `epochs`, `updates`, `last update`, `patience`, `time budget`, `interrupted`;
+            None for a loaded model.
         seconds: how long the training took; 0 for a loaded model.
         kept: the file that the training wrote; None where it wrote none, and for a loaded model.
         learnt: hashes of the training examples; None where none are kept.

@@ -6,6 +6,7 @@ once for all trials that encode them in the same way.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Generic, TypeVar
 
@@ -15,7 +16,7 @@ from elman.models.trained import Trained
 from elman.scores.measured import Measured
 from elman.training.keeping import Keeper
 from elman.training.outcome import Outcome, require_result
-from elman.training.progress import Moment, Progress
+from elman.training.progress import Moment, Progress, QuietProgress
 from elman.training.ranks import agree
 from elman.training.resuming import current
 from elman.training.search import Space, Trial, search_settings
@@ -28,6 +29,8 @@ S = TypeVar("S", bound=TrainingSettings)
 Validated = Callable[[Outcome, Moment, bool], None]
 Hear = Callable[[Outcome, Moment, bool, Mapping[str, int]], None]
 
+_OF_TRIAL = 0.05  # of the time of a trial measures how fast its updates are, where time decides how many there are
+_PLANNED = 0.9  # of the updates that the rest would suffice for
 _UPDATES = 2000
 FEWEST_EPOCHS, _MOST_EPOCHS = 5, 60
 _SMALLEST_BATCH, _BATCH = 8, 32
@@ -92,6 +95,9 @@ class Attempt(Generic[P, S, M]):
     ) -> tuple[M, Outcome, P]:
         """Train with several settings, and return the model that is best on the held-out examples.
 
+        Its metrics say which options train it again, without a search: with these, the same updates make the same
+        weights, bit for bit, however fast the machine is.
+
         Args:
             space: what may be chosen.
             encode: encodes the data as settings say.
@@ -108,27 +114,47 @@ class Attempt(Generic[P, S, M]):
         plain = {name: row.default for name, row in space.items() if name in encoded_by}
         encoded = {tuple(plain.values()): parts}
 
-        def train_with(trial: Trial) -> tuple[tuple[M, Outcome, P, str | None], Measured | None]:
+        def train_with(trial: Trial) -> tuple[tuple[M, Outcome, P, dict[str, Any]], Measured | None]:
             options = {**given, **trial.options}
             key = tuple(options.get(name, default) for name, default in plain.items())
             if key not in encoded:
                 encoded[key] = encode(settings.of(options))
+            if is_auto := settings.epochs == "auto":
+                updates = self._plan(encoded[key], settings.of(options), trial)
+                options = {**options, "epochs": None, "updates": updates}
             left = agree(trial.seconds_left())
             budget = None if left is None else f"{left:.1f}s"
             chosen = settings.of({**options, "time_budget": budget})
             model, outcome = self.once(encoded[key], chosen, trial.progress, trial)
             trial.interrupted = outcome.stopped == "interrupted"
-            return (model, outcome, encoded[key], budget), outcome.best
+            counted: dict[str, Any] = {} if left is None else {"time_budget": None}
+            if is_auto:  # a trial that went on has the number of its beginning
+                counted |= {"epochs": None, "updates": outcome.planned}
+            if outcome.stopped in ("time budget", "interrupted"):
+                counted["last_update"] = max(1, outcome.history[-1].update if outcome.history else 1)
+            return (model, outcome, encoded[key], counted), outcome.best
 
         left, resumer = settings.seconds(), current()
         if left is not None and resumer is not None:
             left = max(0.1, left - resumer.earlier)
         best = search_settings(train_with, space, trials=trials, seconds=left, seed=settings.seed, progress=progress)
-        model, outcome, parts, budget = best.result
+        model, outcome, parts, counted = best.result
         outcome.stopped = "interrupted" if best.interrupted else outcome.stopped
-        chosen = {**best.options, **({} if budget is None else {"time_budget": budget})}
+        chosen = {**best.options, **counted}
         model.metrics = {"search": {"trials": len(best.tried), "chosen": chosen, "tried": best.described()}}
         return model, outcome, parts
+
+    def _plan(self, parts: P, settings: S, trial: Trial) -> int:
+        """Return how many updates there is time for in a trial, after measuring a few of them."""
+        left = agree(trial.seconds_left())
+        assert left is not None, "epochs are auto, and there is a time budget"
+        short = dataclasses.replace(settings, time_budget=f"{max(0.1, _OF_TRIAL * left):.1f}s")
+        torch.manual_seed(short.seed)
+        measured = self.fit(self.build(parts, short), parts, short, QuietProgress(), lambda *_: None)
+        if measured.stopped == "interrupted":
+            raise KeyboardInterrupt
+        rest = agree(trial.seconds_left()) or 0.0
+        return max(1, math.floor(_PLANNED * measured.updates / measured.seconds * rest))
 
 
 def choose_batch(examples: int, requested: int | None) -> int:
@@ -153,13 +179,13 @@ def choose_epochs(
     """Choose the number of epochs: as requested; else about 2000 updates, but each example is seen 5 to 60 times.
 
     Args:
-        settings: where they have no `epochs`, they are chosen.
+        settings: where they have neither `epochs` nor `updates`, epochs are chosen.
         updates_per_epoch: as :meth:`TrainingSettings.count_updates` counts them.
         updates: how many there should be in all.
         fewest: how often each example is seen at least.
         most: how often at most.
     """
-    if settings.epochs is not None:
+    if settings.epochs is not None or settings.updates is not None:
         return settings
     epochs = min(max(round(updates / updates_per_epoch), fewest), most)
     return dataclasses.replace(settings, epochs=epochs)

@@ -6,6 +6,8 @@ from elman.phrases import format_duration
 
 _ENDED = {
     "epochs": "all epochs done",
+    "updates": "all updates done",
+    "last update": "ended after the last update as given",
     "patience": "ended because it no longer got better",
     "time budget": "ended by the time budget",
     "interrupted": "interrupted",

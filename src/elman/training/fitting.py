@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from elman.training.recipe import Recipe
 
 
+_OF_A_FOLD = 1.25  # of the time of a trial: a fold is scored as well, and the machine may have become slower
+
+
 @dataclass(frozen=True)
 class Fitting:
     """What all models of a training have in common.
@@ -74,8 +77,8 @@ class Fitting:
         begun, is_folded = time.perf_counter(), len(folds) > 1
         seconds = settings.seconds()
         baseline = None if is_folded else self._compare(parts, settings, self.progress)
-        if is_folded and seconds is not None:  # a fold takes about as long as a trial
-            settings = _within(settings, seconds * trials / (trials + len(folds)))
+        if is_folded and seconds is not None:  # a fold has the updates of a trial, and more time for them
+            settings = _within(settings, seconds * trials / (trials + _OF_A_FOLD * len(folds)))
         model, outcome, parts = self._attempt(baseline, self.keeper, self._sample(parts)).search(
             self._space(options, parts, settings),
             lambda other: self.recipe.encode(split, other, True, self.pretrained),
@@ -86,16 +89,19 @@ class Fitting:
             encoded_by=self.recipe.encoded_by,
             progress=self.progress,
         )
-        found = Folded([Fit(model, parts, baseline, outcome)], outcome.stopped, outcome.seconds, model.metrics)
+        facts = model.metrics["search"]
         if not is_folded or outcome.stopped == "interrupted":
-            return found
-        chosen = {name: one for name, one in model.metrics["search"]["chosen"].items() if name != "time_budget"}
-        best = self.recipe.settings.of({**options, **chosen})
+            if is_folded:
+                facts["chosen"]["folds"] = 1  # the model is that of a trial
+            return Folded([Fit(model, parts, baseline, outcome)], outcome.stopped, outcome.seconds, {"search": facts})
+        best = self.recipe.settings.of({**options, **facts["chosen"]})
         if seconds is not None:
             best = _within(best, max(0.1, agree(seconds - (time.perf_counter() - begun))))
         parts = self.recipe.encode(folds[0], best, True, self._member(0))
-        metrics = {"search": {**model.metrics["search"], "chosen": chosen}}
-        return dataclasses.replace(self.folds(folds, parts, best, begun=False), metrics=metrics)
+        found = self.folds(folds, parts, best, begun=False)
+        if found.stopped in ("time budget", "interrupted"):
+            facts["folds"] = {"trained": len(found.fits), "wanted": len(folds)}
+        return dataclasses.replace(found, metrics={"search": facts})
 
     def folds(self, folds: Sequence[Any], parts: Any, settings: Any, begun: bool = True) -> Folded[Any, Any, Any]:
         """Train a model for each fold.

@@ -31,7 +31,7 @@ class Validation:
     score: float | None = None
 
 
-_PLAIN = ("stopped", "epoch", "updates", "best_update", "training_loss", "skipped", "seconds")
+_PLAIN = ("stopped", "epoch", "updates", "planned", "best_update", "training_loss", "skipped", "seconds")
 
 
 @dataclass
@@ -39,9 +39,10 @@ class Outcome:
     """The results of a training.
 
     Attributes:
-        stopped: `epochs`, `patience`, `time budget` or `interrupted`.
+        stopped: `epochs`, `updates`, `last update`, `patience`, `time budget` or `interrupted`.
         epoch: the epoch that it stopped in, from 1.
         updates: number of updates done.
+        planned: number of updates at the end, if nothing ends it before; None where time alone ends it.
         best_update: the update whose weights were kept.
         training_loss: running mean of the training loss at the end, in nats.
         skipped: updates left out because their gradient was not finite.
@@ -55,6 +56,7 @@ class Outcome:
     stopped: str = "epochs"
     epoch: int = 1
     updates: int = 0
+    planned: int | None = None
     best_update: int = 0
     training_loss: float = math.nan
     skipped: int = 0

@@ -102,7 +102,6 @@ class Run:
         best: the weights of the best validation so far; None before the first.
         average: the mean of the weights, once averaging has begun: at once with `average`, later with asgd.
         counts: the other counts.
-        updates: number of updates at the end; None where time alone ends the run.
     """
 
     def __init__(
@@ -122,10 +121,10 @@ class Run:
             self.start_averaging()
         self.counts = Counts()
         self._budget = settings.seconds()
-        epochs = settings.epochs
-        if epochs is None:
-            epochs = max(1, round(_DEFAULT_UPDATES / updates_per_epoch))
-        self.updates = None if epochs == "auto" else epochs * updates_per_epoch
+        self.outcome.planned = settings.updates
+        if settings.updates is None and settings.epochs != "auto":
+            epochs = settings.epochs or max(1, round(_DEFAULT_UPDATES / updates_per_epoch))
+            self.outcome.planned = epochs * updates_per_epoch
         self._epoch = updates_per_epoch
         self._between = min(math.ceil(_TRAINING_PER_VALIDATION * validation_cost), updates_per_epoch)
         self._every = max(min(max(updates_per_epoch, _VALIDATE_AT_MOST_EVERY), _VALIDATE_AT_LEAST_EVERY), self._between)
@@ -152,8 +151,14 @@ class Run:
         """Restore a state; the stopwatch starts, and torch's default generators are set.
 
         Args:
-            state: of a run with equal arguments.
+            state: of a run with equal arguments; in a search it may have planned another number of updates.
+
+        Raises:
+            ValueError: it has planned none, or this run has no plan.
         """
+        planned = state["outcome"]["planned"]
+        if (planned is None) != (self.updates is None) or (planned is not None and planned < 1):
+            raise ValueError(f"run.outcome.planned is {planned}, where this training plans {self.updates}")
         self.outcome.load_state_dict(state["outcome"])
         self.counts = Counts(**state["counts"])
         self.best = state["best"]
@@ -185,6 +190,11 @@ class Run:
         """Restore what :meth:`chance` returned."""
         for name, torch_of in self._generators().items():
             torch_of.set_rng_state(chance[name])
+
+    @property
+    def updates(self) -> int | None:
+        """The number of updates at the end; None where time alone ends the run."""
+        return self.outcome.planned
 
     def watch(self) -> float:
         """Return how many seconds the run has taken, by the watch of this process."""
@@ -220,8 +230,11 @@ class Run:
 
     def _check_end(self) -> None:
         # Read the time once per update and once per validation: a second reading could end a run without a validation.
-        if self.updates is not None and self.outcome.updates >= self.updates:
-            self.end("epochs")
+        done, last = self.outcome.updates, self._settings.last_update
+        if self.updates is not None and done >= self.updates:
+            self.end("epochs" if self._settings.updates is None else "updates")
+        elif last is not None and done >= last:
+            self.end("last update")
         elif self._budget is not None and self.elapsed() >= self._budget - self._reserve():
             self.end("time budget")
 
@@ -286,7 +299,8 @@ class Run:
     def moment(self) -> Moment:
         """Return the moment that progress shows."""
         # Whichever ends it first.
-        share, elapsed = min(1.0, max(self.share(), self._share_of_budget())), self.elapsed()
+        of_last = self.outcome.updates / (self._settings.last_update or math.inf)
+        share, elapsed = min(1.0, max(self.share(), self._share_of_budget(), of_last)), self.elapsed()
         return Moment(
             epoch=self.outcome.epoch,
             update=self.outcome.updates,

@@ -138,6 +138,16 @@ class TrainingSettings(OptionTable):
     """
 
     epochs: int | Literal["auto"] | None = epochs_option("as many as make about 3000 updates")
+    updates: int | None = option(
+        None, "number of updates, in place of epochs; the learning rate falls over them", group="Training", least=1
+    )
+    last_update: int | None = option(
+        None,
+        "end after this update at the latest; until then all is as without it",
+        group="Training",
+        least=1,
+        metavar="N",
+    )
     time_budget: str | None = option(
         None, "stop after this time at the latest, such as 90s, 10m, 1h30m", group="Training", metavar="TIME"
     )
@@ -192,6 +202,7 @@ class TrainingSettings(OptionTable):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.refuse_both("clip_norm", "clip_value", "gradients are clipped by one of them")
+        self.refuse_both("epochs", "updates", "each says how long the training is")
         if self.optimizer == "adam" and self.weight_decay:
             raise ConfigError("weight_decay is given, and the optimiser adam has no use for it. Drop it, or use adamw.")
         if self.optimizer == "asgd" and self.average is not None:

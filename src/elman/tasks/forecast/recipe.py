@@ -268,8 +268,8 @@ def _choose_batch(windows: int, settings: ForecastSettings) -> int:
 
 
 def _complete(settings: ForecastSettings, updates_per_epoch: int) -> ForecastSettings:
-    """Fill in the epochs where they were not requested: about 1000 updates."""
-    if settings.epochs is None:
+    """Fill in the epochs where neither they nor updates were requested: about 1000 updates."""
+    if settings.epochs is None and settings.updates is None:
         settings = dataclasses.replace(settings, epochs=math.ceil(_UPDATES / updates_per_epoch))
     return settings
 

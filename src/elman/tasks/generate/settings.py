@@ -41,7 +41,11 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 # An option that overrides a preset also removes these values of the preset: a learning rate belongs to its optimiser.
-_REPLACES = {"optimizer": ("learning_rate", "weight_decay"), "clip_value": ("clip_norm",)}
+_REPLACES = {
+    "optimizer": ("learning_rate", "weight_decay"),
+    "clip_value": ("clip_norm",),
+    "updates": ("epochs",),
+}
 
 
 @dataclass(frozen=True, kw_only=True)

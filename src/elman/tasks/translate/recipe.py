@@ -114,9 +114,11 @@ class TranslateRecipe(Recipe[Split, Parts, TranslationBaselines, TranslateSettin
     ) -> TranslationBaselines:
         """Copy sources, look for the nearest ones, and train attention without recurrence."""
         training = parts.training
-        epochs, budget = _choose_epochs(training, settings).epochs, settings.seconds()
+        passes, budget = _choose_epochs(training, settings).epochs, settings.seconds()
+        if settings.updates is not None:
+            passes = math.ceil(settings.updates / _updates_per_epoch(training, settings))
         # Forward and twice back, every parameter is multiplied for each unit.
-        work = seconds_of(3 * parameters * int(training.targets.sum()) * epochs) if isinstance(epochs, int) else None
+        work = seconds_of(3 * parameters * int(training.targets.sum()) * passes) if isinstance(passes, int) else None
         found = train_baselines(
             training,
             parts.held_out,
@@ -176,8 +178,7 @@ class TranslateRecipe(Recipe[Split, Parts, TranslationBaselines, TranslateSettin
     ) -> Outcome:
         """Train on padded batches of pairs of about one length."""
         training, held_out = parts.training, parts.held_out
-        batch = choose_batch(len(training), settings.batch)
-        updates = settings.count_updates(math.ceil(len(training) / batch))
+        batch, updates = choose_batch(len(training), settings.batch), _updates_per_epoch(training, settings)
         settings = _choose_epochs(training, settings)
         trainer = Trainer(model.module, settings, progress)
         progress.note(
@@ -252,10 +253,12 @@ def _measure(settings: TranslateSettings) -> str:
     return EXACT if settings.judge == "exact" else BLEU
 
 
+def _updates_per_epoch(training: EncodedPairs, settings: TranslateSettings) -> int:
+    return settings.count_updates(math.ceil(len(training) / choose_batch(len(training), settings.batch)))
+
+
 def _choose_epochs(training: EncodedPairs, settings: TranslateSettings) -> TranslateSettings:
-    batch = choose_batch(len(training), settings.batch)
-    updates = settings.count_updates(math.ceil(len(training) / batch))
-    return choose_epochs(settings, updates, updates=_UPDATES, fewest=FEWEST_EPOCHS)
+    return choose_epochs(settings, _updates_per_epoch(training, settings), updates=_UPDATES, fewest=FEWEST_EPOCHS)
 
 
 def choose_batch(pairs: int, requested: int | None) -> int:
