@@ -12,7 +12,7 @@ from elman import cells, export
 from elman.data.dataset import Columns, Example, SideColumn, Sound
 from elman.data.examples.values import Listed
 from elman.encoders.batches import EncodedSet
-from elman.encoders.encoder import learn_encoder, read_encoder
+from elman.encoders.encoder import learn_covariates, learn_encoder, read_encoder
 from elman.encoders.settings import InputSettings
 from elman.encoders.targets import Targets
 from elman.errors import ConfigError, ElmanError
@@ -65,6 +65,20 @@ def table():
     return {"n": "number", "c": "category", "m": "number"}, rows
 
 
+def with_row(kinds, rows):
+    """Put numbers, categories and dates beside; one of each is missing, and a category is written in two ways."""
+    more = [
+        (1.0, 5e6, "x", 1.7e9, "3", np.nan),
+        (np.nan, 4e6, "y", -3e8, "3.0", 9e8),
+        (7.0, np.nan, "", 1.2e9 + 0.25, "3", 1e9),
+        (2.0, 6e6, "z", 5e8, "4", -86_400.0),
+        (4.0, 8e6, "x", 1.6e9, "", 7e8),
+        (5.0, 7e6, "u", 1.65e9, "5", 2e9),
+    ]
+    beside = {"n": "number", "m": "number", "c": "category", "at": "date", "k": "category", "till": "date"}
+    return {**kinds, **beside}, [(*own, *other) for own, other in zip(rows, more, strict=True)]
+
+
 def sounds():
     random = np.random.default_rng(2)
     return {"s": "sound"}, [(Sound(random.normal(size=n).astype(np.float32), 8000),) for n in range(900, 3000, 400)]
@@ -88,6 +102,12 @@ KINDS = {
     "table": (table(), {}, "mean", NUMBER),
     "sound": (sounds(), {"mels": 8, "coefficients": 3, "convolution": True}, "mean", CLASSES),
     "rows of images": (images(), {"longest_side": 7}, "max", CLASSES),
+    "table with dates": (with_row({}, [()] * 6), {}, "mean", CLASSES),
+    "words and a row": (with_row(*texts(TEXTS)), {"unit": "word"}, "max", CLASSES),
+    "characters and a row": (with_row(*texts(TEXTS)), {"unit": "character", "max_length": 5}, "last", LABELS),
+    "sound and a row": (with_row(*sounds()), {"mels": 8, "coefficients": 3, "convolution": True}, "mean", NUMBER),
+    "short series and a row": (with_row(*series(same=4)), {}, "mean", CLASSES),
+    "timed series and a row": (with_row(*timed()), {}, "max", NUMBER),
     "pixels": (images(), {"longest_side": 7, "read": "permuted"}, "last", LABELS),
 }
 SIDES = {"dt": SideColumn("clock", gaps=True), "age": SideColumn("years")}
@@ -99,11 +119,13 @@ def network(kind, number, own_cell="mgu", pooling=None, bidirectional=True):
     """Make a network that was never trained, with a baseline beside it."""
     (kinds, values), options, usual, targets = KINDS[kind]
     timed = kind.startswith("timed")
-    columns = Columns(kinds, "target", "category", sides=SIDES if timed else {})
+    dates = {name: "iso" for name, kind in kinds.items() if kind == "date"}
+    columns = Columns(kinds, "target", "category", sides=SIDES if timed else {}, dates=dates)
     examples = [Example(dict(zip(kinds, row, strict=True)), "a", f"line {i}") for i, row in enumerate(values)]
     learnt = Listed([examples[place] for place in LEARNT[number]], columns)
     torch.manual_seed(3 + number)
-    encoder = learn_encoder(columns, learnt, InputSettings(**options))
+    settings = InputSettings(**options)
+    encoder, covariates = learn_encoder(columns, learnt, settings), learn_covariates(columns, learnt, settings)
     own = targets or Targets("number", mean=7.0 * number, deviation=2.0 + number)
     module = SequenceClassifier(
         two_sided if timed else cells.find(own_cell),
@@ -117,10 +139,11 @@ def network(kind, number, own_cell="mgu", pooling=None, bidirectional=True):
         outputs=own.outputs,
         pooling=pooling or usual,
         embedding=5,
+        covariates=0 if covariates is None else covariates.size,
     )
     if module.query is not None:
         torch.nn.init.normal_(module.query)
-    encoded = EncodedSet(learnt, range(len(learnt)), encoder, torch.zeros(len(learnt)))
+    encoded = EncodedSet(learnt, range(len(learnt)), encoder, torch.zeros(len(learnt)), covariates=covariates)
     if encoder.units:
         reader = BagReader.learn(
             encoded, range(len(learnt)), 29 if kind == "windows" else 9, getattr(encoder, "places", 0)
@@ -131,7 +154,7 @@ def network(kind, number, own_cell="mgu", pooling=None, bidirectional=True):
         reader = SummaryReader.learn(encoded, range(len(learnt)))
         layers = build_network(len(reader), own.outputs)
     baseline = Baseline("a baseline", 1, 4, 0.0, True, layers.eval(), reader)
-    return FoldMember(module.eval(), encoder, own, baseline), Listed(examples, columns)
+    return FoldMember(module.eval(), encoder, own, baseline, covariates), Listed(examples, columns)
 
 
 def joined(kind, count=3, blend=None, **options):
@@ -144,6 +167,7 @@ def joined(kind, count=3, blend=None, **options):
         columns=examples[0].columns,
         encoder=first.encoder,
         targets=first.targets,
+        covariates=first.covariates,
         blend=blend,
         baseline=first.baseline,
         others=tuple(others),
@@ -155,17 +179,32 @@ def feeds_of(card, examples):
     """What a user of the file gives, by its card: units as its encoder numbers them, numbers as they are."""
     encoder = read_encoder(card["encoder"])
     if encoder.kind == "table":
-        values = [[e.values[c] for c in encoder.numbers] for e in examples]
-        known = [(column, list(places)) for column, places in encoder.categories.items()]
-        chosen = [[p.index(e.values[c]) if e.values[c] in p else -1 for c, p in known] for e in examples]
-        return {"numbers": np.array(values), "categories": np.array(chosen)}
+        return _row_feeds(encoder, examples)
     given = [_steps(encoder, example) for example in examples]
     feeds = {"steps": _pad(given), "lengths": np.array([len(one) for one in given])}
     if getattr(encoder, "sides", {}):
         carried = [example.values["s"][:, -2:].astype(float) for example in examples]
         feeds |= {"age": _pad([one[:, 0] for one in carried])}
         feeds |= {"dt_times": _pad([1e6 + one[:, 1].cumsum() for one in carried])}
-    return feeds
+    return feeds | (_row_feeds(read_encoder(card["covariates"]), examples) if "covariates" in card else {})
+
+
+def _row_feeds(encoder, examples):
+    feeds = {
+        name: np.array([[e.values[c] for c in columns] for e in examples])
+        for name, columns in (("numbers", encoder.numbers), ("dates", encoder.dates))
+        if columns
+    }
+    known = [(column, list(places)) for column, places in encoder.categories.items()]
+    chosen = [[p.index(e.values[c]) if e.values[c] in p else -1 for c, p in known] for e in examples]
+    return {**feeds, "categories": np.array(chosen)}
+
+
+def _rows_of(feeds):
+    """What each step of a file of steps is given; what is beside a sequence is the same at all."""
+    carried = {"steps", "age", "dt_times"} & feeds.keys()
+    steps = range(feeds["steps"].shape[1])
+    return [{name: one[:, t] if name in carried else one for name, one in feeds.items()} for t in steps]
 
 
 def _pad(given):
@@ -206,9 +245,11 @@ def test_all_networks_and_baselines_answer_as_the_model_does(kind, count, tmp_pa
     assert card == export.read_card(path)
     assert card["verified"]["difference"] <= 1e-5
     read = [examples[place] for place in range(len(examples))]
-    feeds = feeds_of(card, read)
-    found = [torch.from_numpy(value) for value in Session(path.read_bytes()).run(feeds)]
+    session = Session(path.read_bytes())
+    found = [torch.from_numpy(value) for value in session.run(feeds_of(card, read))]
     assert difference(found, [answers(model, examples)]) <= 1e-5
+    alone = torch.from_numpy(session.run(feeds_of(card, read[2:3]))[0])
+    assert difference([alone], [found[0][2:3]]) <= 1e-5
     assert card["task"] == "classify"
 
 
@@ -326,14 +367,15 @@ def test_a_step_at_a_wrong_time_has_no_answer_and_no_later_one_has(pooling, tmp_
     del feeds["lengths"]
     feeds["dt_times"][0, 5] = feeds["dt_times"][0, 2]
     names = [name for name in card["inputs"] if name.startswith("initial")]
-    rows = [{name: one[:, t] for name, one in feeds.items()} for t in range(11)]
-    found, *_ = run_steps(Session((tmp_path / "m.onnx").read_bytes()), rows, names)
+    found, *_ = run_steps(Session((tmp_path / "m.onnx").read_bytes()), _rows_of(feeds), names)
     assert not np.isnan(found[:5]).any()
     assert np.isnan(found[5:]).all()
 
 
 @pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
-@pytest.mark.parametrize("kind", ["words and letters", "characters", "series", "timed series", "timed, the start"])
+@pytest.mark.parametrize(
+    "kind", ["words and letters", "characters", "series", "timed series", "timed, the start", "words and a row"]
+)
 def test_a_step_answers_by_the_steps_so_far(kind, pooling, tmp_path):
     model, examples = joined(kind, 1, own_cell="lstm", pooling=pooling, bidirectional=False)
     model = model.alone()
@@ -346,8 +388,7 @@ def test_a_step_answers_by_the_steps_so_far(kind, pooling, tmp_path):
         del feeds["lengths"]
         if kind == "characters" and feeds["steps"].shape[1] >= 5:
             feeds = {"steps": np.concatenate([feeds["steps"], feeds["steps"][:, :1]], 1)}
-        rows = [{name: one[:, t] for name, one in feeds.items()} for t in range(feeds["steps"].shape[1])]
-        found, *_ = run_steps(session, rows, names)
+        found, *_ = run_steps(session, _rows_of(feeds), names)
         expected = answers(model, Listed([examples[place]], examples.columns))
         assert difference([torch.from_numpy(found[-1])], [expected]) <= 1e-5
 

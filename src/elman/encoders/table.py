@@ -31,7 +31,11 @@ from elman.vocabulary.tally import Tally, require_different
 
 # Of a column with more, the most frequent ones are kept.
 _MOST_CATEGORIES = 1000
-_OF_A_DATE = 7
+DAY = 86_400
+"""Seconds."""
+PERIODS = ((0.0, 1.0), (3.0, 7.0), (0.0, 365.2425))
+"""Of a day, a week and a year, in days: what is added to the day since 1970, which was a Thursday, and the length."""
+_OF_A_DATE = 1 + 2 * len(PERIODS)
 _LARGEST = 1e100  # whose square is a number
 
 
@@ -153,7 +157,7 @@ def _numbers_of(example: Example, columns: tuple[str, ...], dates: tuple[str, ..
 
 
 def _parts_of(seconds: float) -> Any:
-    """Return the seven numbers of a date, (1, 7), from its seconds since 1970, which was a Thursday."""
-    day = seconds / 86_400
-    turns = np.array([day, (day + 3) / 7, day / 365.2425]) * 2 * np.pi
+    """Return the seven numbers of a date, (1, 7), from its seconds since 1970."""
+    day = seconds / DAY
+    turns = np.array([(day + first) / length for first, length in PERIODS]) * 2 * np.pi
     return np.array([[day, *np.sin(turns), *np.cos(turns)]])

@@ -8,10 +8,11 @@
 """
 
 import numpy as np
+from torch import nn
 
 from elman.encoders.targets import Targets
 from elman.export.graph import DOUBLE, FLOAT, GraphWriter, Port
-from elman.export.pieces import write_real
+from elman.export.pieces import write_linear, write_real
 from elman.export.ports import axis_length
 
 
@@ -51,6 +52,13 @@ def write_pooling(
     scores = writer.add("MatMul", output, writer.constant(query[:, None]))
     shares = writer.add("Softmax", writer.add("Where", real, scores, nothing), axis=0)
     return writer.add("ReduceSum", writer.add("Mul", shares, output), writer.indices(0), keepdims=0)
+
+
+def write_joint(writer: GraphWriter, pooled: str, covariates: str, joint: nn.Linear | None) -> str:
+    """Write the layer that reads pooled outputs (B, n) with covariates (B, F); the outputs where there is no layer."""
+    if joint is None:
+        return pooled
+    return writer.add("Relu", write_linear(writer, writer.add("Concat", pooled, covariates, axis=1), joint))
 
 
 def write_answer(writer: GraphWriter, outputs: str, targets: Targets) -> tuple[Port, str]:

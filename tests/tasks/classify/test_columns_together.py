@@ -1,13 +1,23 @@
 """Columns of several kinds in one row: a text, categories, numbers and a date."""
 
+import dataclasses
+import re
+
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
+from alone import code_of_page
 from answerable import make_tickets
 from elman.errors import ConfigError
+from elman.export import read_card
+from elman.export.graph import Session
 from elman.tasks import classify
-from elman.tasks.classify.exported import graphs
+from elman.tasks.classify.blending import BlendWeights
+from elman.tasks.classify.page import page_model
 from elman.tasks.classify.view import view
+from elman.tasks.exporting import export_model
 from small_trainings import SMALL
 
 
@@ -78,6 +88,36 @@ def test_a_look_inside_reads_them_too(model, tickets, tmp_path):
     assert seen.explain()
 
 
-def test_an_export_is_refused_and_says_which_columns_are_too_many(model):
-    with pytest.raises(ConfigError, match="reads minutes, channel, opened beside a sequence"):
-        graphs(model)
+ODD = [
+    {},
+    {"channel": "fax"},
+    {"channel": None},
+    {"minutes": None},
+    {"opened": None},
+    {"text": None},
+    {"text": "Zounds, so bad!"},
+    {"channel": None, "minutes": None, "opened": None},
+]
+
+
+def test_a_file_of_onnx_is_asked_with_a_ticket_as_the_page_shows(tickets, tmp_path):
+    model = classify.train(tickets, target="urgent", **{**SMALL, "compare": True, "folds": 2})
+    model = dataclasses.replace(model, blend=BlendWeights(0.7, 0.4))
+    model.save(tmp_path / "a.model")
+    export_model(tmp_path / "a.model", tmp_path / "a.onnx")
+    session, card = Session((tmp_path / "a.onnx").read_bytes()), read_card(tmp_path / "a.onnx")
+    names = {"numpy": np, "re": re}
+    for page, end in (("# ask.py\n", "options ="), ("# ask_ticket.py\n", "session =")):
+        exec(re.search(rf"^def .*?(?=^{end})", code_of_page(page), re.DOTALL | re.MULTILINE).group(0), names)
+    rows = [{**tickets.iloc[place].to_dict(), **odd} for place, odd in enumerate(ODD)]
+    expected = model.probabilities(pd.DataFrame(rows))
+    for row, own in zip(rows, expected, strict=True):
+        ticket = {name: cell for name, cell in row.items() if cell is not None}
+        steps = names["number"](card, ticket.pop("text", ""))
+        (found,) = session.run({"steps": steps, **names["row"](card, ticket)})
+        assert found[0] == pytest.approx(own.numpy(), abs=2e-6)
+
+
+def test_a_page_is_refused_and_says_which_columns_are_too_many(model):
+    with pytest.raises(ConfigError, match=r"reads minutes, channel, opened beside a sequence.* -o NAME\.onnx"):
+        page_model(model)

@@ -177,7 +177,7 @@ def test_a_file_of_onnx_reads_the_times_of_a_table_and_a_page_is_refused(folder,
         export_model(folder / f"{name}.m", tmp_path / "m.onnx", force=True)
         card = read_card(tmp_path / "m.onnx")
         assert card["inputs"]["dt_times"]["holds"].startswith(
-            "the time of each step by t, ascending, in the units of t"
+            "the time of each step by t, ascending (else the answer is NaN), in the units of t; dt is computed inside"
         )
         session = Session((tmp_path / "m.onnx").read_bytes())
         expected = model.probabilities(open_dataset(folder / "new.csv", like=model.columns))

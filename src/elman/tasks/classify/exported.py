@@ -17,16 +17,11 @@ from elman.export.models import ModelGraph
 from elman.export.network import take
 from elman.export.pieces import numbers_of, write_front, write_linear
 from elman.export.ports import axis_length, zero_states
-from elman.export.readouts import write_answer, write_pooling
+from elman.export.readouts import write_answer, write_joint, write_pooling
 from elman.export.sides import write_doubt, write_sides
 from elman.export.stack import write_network
 from elman.tasks.classify.exported_baseline import expect_baseline, write_baseline_graph
-from elman.tasks.classify.exported_input import (
-    ClassifierInput,
-    WrittenInput,
-    join_inputs,
-    refuse_covariates,
-)
+from elman.tasks.classify.exported_input import ClassifierInput, WrittenInput, input_of
 from elman.tasks.classify.exported_step import write_step
 from elman.tasks.classify.member import FoldMember, average, to_scale
 from elman.tasks.classify.model import TrainedClassifier
@@ -38,7 +33,8 @@ from elman.vocabulary.words import pattern_of
 def describe(model: TrainedClassifier) -> dict[str, Any]:
     """Return what the card says about this model alone."""
     own = {"classes": model.classes, "targets": model.targets.kind, "columns": model.columns.to_dict()}
-    encoder = join_inputs([one.encoder for one in model.members], model.columns.sides).encoder
+    given = input_of(model)
+    encoder = given.encoder
     special = {"padding": 0, "unknown": UNKNOWN, "between_columns": BETWEEN, "first": FIRST}
     return {
         **own,
@@ -46,6 +42,7 @@ def describe(model: TrainedClassifier) -> dict[str, Any]:
         "networks": len(model.members),
         "mixed": model.blend.to_dict(),
         "encoder": encoder.to_dict(),
+        **({} if given.covariates is None else {"covariates": given.covariates.encoder.to_dict()}),
         **({"special_units": special} if encoder.units else {}),
         **({"pattern": pattern_of()} if getattr(encoder, "unit", "") == "word" else {}),
     }
@@ -57,9 +54,8 @@ def graphs(model: TrainedClassifier) -> dict[str, ModelGraph]:
     Raises:
         ConfigError: its networks read their examples in different ways, or one has a front that is not in ONNX.
     """
-    refuse_covariates(model)
     writer, members, targets = GraphWriter(), model.members, model.targets
-    given = join_inputs([one.encoder for one in members], model.columns.sides)
+    given = input_of(model)
     mixed = [_write_mixed(writer, model, one, given.write(writer, number)) for number, one in enumerate(members)]
     outputs = mixed[0]
     for one in mixed[1:]:
@@ -84,7 +80,7 @@ def graphs(model: TrainedClassifier) -> dict[str, ModelGraph]:
         "number": "the answer",
         "probabilities": "of `classes`, in their order",
     }
-    return {"": ModelGraph(writer, given.ports, [answer], _Networks(members), cases, expect, reads)}
+    return {"": ModelGraph(writer, given.ports(), [answer], _Networks(members), cases, expect, reads)}
 
 
 def step_graphs(model: TrainedClassifier) -> dict[str, ModelGraph]:
@@ -128,7 +124,9 @@ def _write_mixed(writer: GraphWriter, model: TrainedClassifier, member: FoldMemb
     if member.baseline is None or not model.blend.baseline:
         return outputs
     units = getattr(member.encoder.front, "units", 0)
-    baseline = write_baseline_graph(writer, member.baseline, given.joined(writer), given.lengths, units)
+    baseline = write_baseline_graph(
+        writer, member.baseline, given.joined(writer), given.lengths, units, given.covariates
+    )
     scaled = _write_to_scale(writer, baseline, member.targets, model.targets)
     return writer.add("Add", outputs, writer.add("Mul", scaled, writer.constant(np.float32(model.blend.baseline))))
 
@@ -141,7 +139,7 @@ def _write_one(writer: GraphWriter, module: SequenceClassifier, given: WrittenIn
     output, final = write_network(writer, network, x, start, real, sides)
     query = None if module.query is None else numbers_of(module.query)
     pooled = write_pooling(writer, module.pooling, output, final[0], real, network.directions == 2, query)
-    outputs = write_linear(writer, pooled, module.readout)
+    outputs = write_linear(writer, write_joint(writer, pooled, given.covariates, module.joint), module.readout)
     if not given.carried:
         return outputs
     doubt = writer.add("Unsqueeze", write_doubt(writer, given.carried, real), writer.indices(1))
@@ -167,10 +165,10 @@ def _expect(
     """Compute the outputs of a network, mixed with those of its baseline."""
     (network, layers), member = parts, model.members[number]
     dtype = network.readout.weight.dtype
-    steps, lengths = given.encode(feeds, number)
+    steps, lengths, covariates = given.encode(feeds, number)
     steps = steps.to(dtype) if steps.is_floating_point() else steps
-    outputs = to_scale(network(steps[: int(lengths.max())], lengths), member.targets, model.targets)
+    outputs = to_scale(network(steps[: int(lengths.max())], lengths, covariates), member.targets, model.targets)
     if member.baseline is None or layers is None:
         return model.blend.mix(outputs, None)
-    baseline = expect_baseline(member.baseline, layers, steps, lengths)
+    baseline = expect_baseline(member.baseline, layers, steps, lengths, covariates)
     return model.blend.mix(outputs, to_scale(baseline, member.targets, model.targets))

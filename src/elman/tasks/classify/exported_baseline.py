@@ -23,7 +23,9 @@ from elman.tasks.classify.baseline.linear import Baseline
 _LEAST = 1e-12  # what the length of a bag is at least
 
 
-def write_baseline_graph(writer: GraphWriter, baseline: Baseline, steps: str, lengths: str, units: int) -> str:
+def write_baseline_graph(
+    writer: GraphWriter, baseline: Baseline, steps: str, lengths: str, units: int, covariates: str = ""
+) -> str:
     """Write the outputs of a baseline, (B, outputs).
 
     Args:
@@ -32,10 +34,12 @@ def write_baseline_graph(writer: GraphWriter, baseline: Baseline, steps: str, le
         steps: name of (T, B, K) units or (T, B, D) frames, as the encoder gives them.
         lengths: name of (B,).
         units: how many numbers units have; 0 for frames.
+        covariates: name of (B, F), what is read beside the steps; empty where nothing is.
     """
     real = write_real(writer, lengths, axis_length(writer, steps, 0))
     if isinstance(baseline.reader, BagReader):
         bags = _write_bags(writer, baseline.reader, steps, real, units)
+        bags = writer.add("Concat", bags, covariates, axis=1) if covariates else bags
         module: Any = baseline.module
         product = writer.add("MatMul", bags, writer.constant(numbers_of(module.weight)))
         return writer.add("Add", product, writer.constant(numbers_of(module.bias)))
@@ -46,6 +50,8 @@ def write_baseline_graph(writer: GraphWriter, baseline: Baseline, steps: str, le
         described = _write_summary(writer, clean, known, lengths)
     else:
         described = _write_whole(writer, clean, reader.steps)
+    if covariates:
+        described = writer.add("Concat", described, writer.add("Cast", covariates, to=DOUBLE), axis=1)
     mean, scale = (writer.constant(numbers_of(part).astype(np.float64)) for part in (reader.mean, reader.scale))
     x = writer.add("Cast", writer.add("Mul", writer.add("Sub", described, mean), scale), to=FLOAT)
     for layer in cast("nn.Sequential", baseline.module):
@@ -53,22 +59,22 @@ def write_baseline_graph(writer: GraphWriter, baseline: Baseline, steps: str, le
     return x
 
 
-def expect_baseline(baseline: Baseline, module: nn.Module, steps: Tensor, lengths: Tensor) -> Tensor:
+def expect_baseline(
+    baseline: Baseline, module: nn.Module, steps: Tensor, lengths: Tensor, covariates: Tensor | None = None
+) -> Tensor:
     """Compute what the graph computes, by the layers of the baseline, or by a copy of them in another dtype."""
     sequences = [steps[:length, example] for example, length in enumerate(lengths.tolist())]
-    read = baseline.reader.read(cast("Any", _Sequences(sequences)), range(len(sequences)))
+    read = baseline.reader.read(cast("Any", _Sequences(sequences, covariates)), range(len(sequences)))
     kind = next(module.parameters()).dtype
     outputs: Tensor = module(replace(read, weights=read.weights.to(kind)) if isinstance(read, Bags) else read.to(kind))
     return outputs
 
 
 class _Sequences:
-    """Sequences by their numbers, as a set of encoded examples has them; nothing is read beside them."""
+    """Sequences by their numbers, as a set of encoded examples has them, with what is read beside them."""
 
-    covariates = None
-
-    def __init__(self, sequences: list[Tensor]) -> None:
-        self._sequences = sequences
+    def __init__(self, sequences: list[Tensor], covariates: Tensor | None) -> None:
+        self._sequences, self.covariates = sequences, covariates
 
     def steps(self, index: int) -> Tensor:
         return self._sequences[index]

@@ -35,7 +35,8 @@ from elman.export.models import Feeds, random_lengths
 from elman.export.pieces import write_scaling
 from elman.export.ports import LENGTHS, axis_length, read_lengths
 from elman.export.sides import CarriedSide, CarriedSides, Units
-from elman.phrases import name_some
+from elman.tasks.classify.exported_rows import RowColumns, draw_numbers, join_names
+from elman.tasks.classify.model import TrainedClassifier
 from elman.vocabulary.tally import BETWEEN, FIRST, UNKNOWN
 
 
@@ -47,18 +48,19 @@ class WrittenInput:
         steps: name of (T, B, …).
         lengths: name of (B,).
         carried: the name of what the steps carry for each side input that is in them, each (T, B, 1).
+        covariates: name of (B, F), what is read beside the steps; empty where nothing is.
     """
 
     steps: str
     lengths: str
     carried: Mapping[str, str] = field(default_factory=dict)
+    covariates: str = ""
 
     def joined(self, writer: GraphWriter) -> str:
         """Write the steps with what they carry behind, as the encoder gives them."""
         return writer.add("Concat", self.steps, *self.carried.values(), axis=2) if self.carried else self.steps
 
 
-_MISSING = 0.1  # of the numbers of a comparison
 NO_SIDES: Mapping[str, SideColumn] = {}
 _SPECIAL = [0, UNKNOWN, BETWEEN]  # numbers that are the same in all vocabularies
 
@@ -70,29 +72,48 @@ class ClassifierInput(ABC):
         encoders: of each network.
         encoder: the one that the card describes.
         reads: a sentence for each input.
+        covariates: what is read beside a sequence; None where nothing is.
     """
 
     reads: dict[str, str]
+    covariates: RowColumns | None = None
 
     def __init__(self, encoders: Sequence[Any], encoder: Any) -> None:
         self.encoders, self.encoder = encoders, encoder
 
-    @property
-    @abstractmethod
-    def ports(self) -> list[Port]:
-        """The inputs of the file."""
+    def ports(self, *, step: bool = False) -> list[Port]:
+        """Return the inputs of a file of whole examples, or of one of a step."""
+        return [*self.own_ports(step=step), *([] if self.covariates is None else self.covariates.ports)]
+
+    def write(self, writer: GraphWriter, number: int) -> WrittenInput:
+        """Write what a network reads."""
+        given = self.write_own(writer, number)
+        return given if self.covariates is None else replace(given, covariates=self.covariates.write(writer, number))
+
+    def encode(self, feeds: dict[str, Tensor], number: int) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Encode what the file is given as a network reads it: steps (T, B, …), lengths (B,) and covariates (B, F)."""
+        row = None if self.covariates is None else self.covariates.encode(feeds, number)
+        return *self.encode_own(feeds, number), row
+
+    def draw(self, steps: int, random: np.random.Generator) -> Feeds:
+        """Draw two examples of unequal length to compare with."""
+        return {**self.draw_own(steps, random), **({} if self.covariates is None else self.covariates.draw(random))}
 
     @abstractmethod
-    def write(self, writer: GraphWriter, number: int) -> WrittenInput:
+    def own_ports(self, *, step: bool = False) -> list[Port]:
+        """Return the inputs without those of covariates; so do the following functions."""
+
+    @abstractmethod
+    def write_own(self, writer: GraphWriter, number: int) -> WrittenInput:
         """Write what a network reads."""
 
     @abstractmethod
-    def encode(self, feeds: dict[str, Tensor], number: int) -> tuple[Tensor, Tensor]:
-        """Encode what the file is given as the encoder of a network does: steps (T, B, …) and lengths (B,)."""
+    def encode_own(self, feeds: dict[str, Tensor], number: int) -> tuple[Tensor, Tensor]:
+        """Encode what the file is given as the encoder of a network does."""
 
     @abstractmethod
-    def draw(self, steps: int, random: np.random.Generator) -> Feeds:
-        """Draw two examples of unequal length to compare with."""
+    def draw_own(self, steps: int, random: np.random.Generator) -> Feeds:
+        """Draw two examples."""
 
 
 class SequenceInput(ClassifierInput):
@@ -106,17 +127,13 @@ class SequenceInput(ClassifierInput):
     width: int
     sides = CarriedSides()
 
-    @property
-    def ports(self) -> list[Port]:
-        """The steps (B, T, K), their lengths, and what they carry."""
+    def own_ports(self, *, step: bool = False) -> list[Port]:
+        """Return the steps (B, T, K), their lengths, and what they carry; of one step (B, K) and what it carries."""
+        if step:
+            return [Port("steps", ("batch", self.width), self.kind), *self.sides.step_ports]
         return [Port("steps", ("batch", "time", self.width), self.kind), LENGTHS, *self.sides.ports]
 
-    @property
-    def step_ports(self) -> list[Port]:
-        """The same of one step."""
-        return [Port("steps", ("batch", self.width), self.kind), *self.sides.step_ports]
-
-    def write(self, writer: GraphWriter, number: int) -> WrittenInput:
+    def write_own(self, writer: GraphWriter, number: int) -> WrittenInput:
         """Write what a network reads, of all steps that it reads."""
         steps = writer.add("Transpose", "steps", perm=[1, 0, 2])
         lengths = read_lengths(writer, "steps", batch=0, time=1).value
@@ -126,14 +143,14 @@ class SequenceInput(ClassifierInput):
         carried = self.sides.write(writer, self.units(number))
         return WrittenInput(self.write_steps(writer, steps, number), lengths, carried)
 
-    def encode(self, feeds: dict[str, Tensor], number: int) -> tuple[Tensor, Tensor]:
+    def encode_own(self, feeds: dict[str, Tensor], number: int) -> tuple[Tensor, Tensor]:
         """Encode all steps that a network reads."""
         most, steps = self.most(number), feeds["steps"].transpose(0, 1)
         lengths = feeds["lengths"] if most is None else feeds["lengths"].clamp(max=most)
         encoded, units = self._encode_steps(steps, number), self.units(number)
         return torch.cat([encoded, self.sides.compute(feeds, units)], 2) if units else encoded, lengths
 
-    def draw(self, steps: int, random: np.random.Generator) -> Feeds:
+    def draw_own(self, steps: int, random: np.random.Generator) -> Feeds:
         """Draw two sequences of unequal length."""
         drawn = {"steps": self._draw_steps((2, steps, self.width), random), "lengths": random_lengths(steps)}
         return {**drawn, **self.sides.draw((2, steps), self.units(0), random)}
@@ -165,9 +182,9 @@ class _UnitsInput(SequenceInput):
     kind = INT64
 
     def __init__(self, encoders: Sequence[WordsEncoder | LettersEncoder]) -> None:
-        own: dict[str, Any] = {"known": _join(one.known for one in encoders)}
+        own: dict[str, Any] = {"known": join_names(one.known for one in encoders)}
         if isinstance(encoders[0], WordsEncoder):
-            own["letters"] = _join(one.letters for one in encoders if isinstance(one, WordsEncoder))
+            own["letters"] = join_names(one.letters for one in encoders if isinstance(one, WordsEncoder))
             own["width"] = max(one.width for one in encoders if isinstance(one, WordsEncoder))
         super().__init__(encoders, replace(encoders[0], **own))
         self.letters = _letters_of(self.encoder)
@@ -244,7 +261,7 @@ class _NumbersInput(SequenceInput):
 
     def _draw_steps(self, shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
         if self.kind == DOUBLE:
-            return _draw_numbers(random, shape, self.scalings[0])
+            return draw_numbers(random, shape, self.scalings[0])
         means, deviations = np.array(self.scalings[0].means), np.array(self.scalings[0].deviations)
         return (random.standard_normal(shape) * deviations + means).astype(np.float32)
 
@@ -253,69 +270,38 @@ class _RowInput(ClassifierInput):
     """A row of a table, which is one step."""
 
     def __init__(self, encoders: Sequence[TableEncoder]) -> None:
-        first = encoders[0]
-        categories = {c: _join(one.categories[c] for one in encoders) for c in first.categories}
-        super().__init__(encoders, replace(first, categories=categories))
-        self.reads = {
-            "numbers": f"the columns {', '.join(first.numbers)}, as they are; NaN where one is missing",
-            "categories": f"for {', '.join(first.categories)}: the place in `encoder`, -1 for any other value",
-        }
+        self._row = RowColumns(encoders, "encoder")
+        super().__init__(encoders, self._row.encoder)
+        self.reads = self._row.reads
 
-    @property
-    def ports(self) -> list[Port]:
-        ports = []
-        if self.encoder.numbers:
-            ports.append(Port("numbers", ("batch", len(self.encoder.numbers)), DOUBLE))
-        if self.encoder.categories:
-            ports.append(Port("categories", ("batch", len(self.encoder.categories)), INT64))
-        return ports
+    def own_ports(self, *, step: bool = False) -> list[Port]:  # noqa: ARG002 - a row is one step
+        return self._row.ports
 
-    def write(self, writer: GraphWriter, number: int) -> WrittenInput:
-        parts, own = [], self.encoders[number]
-        if own.numbers:
-            parts.append(write_scaling(writer, "numbers", own.scaling))
-        for column, (name, known) in enumerate(own.categories.items()):
-            chosen = writer.add("Gather", "categories", writer.indices(column), axis=1)
-            places = [self.encoder.categories[name].index(value) for value in known]
-            same = writer.add("Equal", chosen, writer.constant(np.array(places, np.int64)))
-            parts.append(writer.add("Cast", same, to=FLOAT))
-        row = parts[0] if len(parts) == 1 else writer.add("Concat", *parts, axis=1)
-        lengths = writer.add("Expand", writer.constant(np.int64(1)), axis_length(writer, self.ports[0].name, 0))
+    def write_own(self, writer: GraphWriter, number: int) -> WrittenInput:
+        row = self._row.write(writer, number)
+        lengths = writer.add("Expand", writer.constant(np.int64(1)), axis_length(writer, self._row.ports[0].name, 0))
         return WrittenInput(writer.add("Unsqueeze", row, writer.indices(0)), lengths)
 
-    def encode(self, feeds: dict[str, Tensor], number: int) -> tuple[Tensor, Tensor]:
-        own, batch = self.encoders[number], len(next(iter(feeds.values())))
-        parts = [own.scaling.apply(feeds["numbers"].numpy())] if own.numbers else []
-        for column, (name, known) in enumerate(own.categories.items()):
-            part, all_values = torch.zeros(batch, len(known)), self.encoder.categories[name]
-            for row, chosen in enumerate(feeds["categories"][:, column].tolist()):
-                if chosen >= 0 and all_values[chosen] in known:
-                    part[row, known.index(all_values[chosen])] = 1.0
-            parts.append(part)
-        return torch.cat(parts, 1)[None], torch.ones(batch, dtype=torch.int64)
+    def encode_own(self, feeds: dict[str, Tensor], number: int) -> tuple[Tensor, Tensor]:
+        row = self._row.encode(feeds, number)
+        return row[None], torch.ones(len(row), dtype=torch.int64)
 
-    def draw(self, steps: int, random: np.random.Generator) -> Feeds:  # noqa: ARG002 - a row is one step
-        feeds: Feeds = {}
-        if self.encoder.numbers:
-            feeds["numbers"] = _draw_numbers(random, (2, len(self.encoder.numbers)), self.encoder.scaling)
-        if self.encoder.categories:
-            known = self.encoder.categories.values()
-            feeds["categories"] = np.stack([random.integers(-1, max(len(values), 1), 2) for values in known], 1)
-        return feeds
+    def draw_own(self, steps: int, random: np.random.Generator) -> Feeds:  # noqa: ARG002 - a row is one step
+        return self._row.draw(random)
 
 
-def refuse_covariates(model: Any) -> None:
-    """Refuse a classifier that reads columns beside a sequence.
+def input_of(model: TrainedClassifier) -> ClassifierInput:
+    """Return what the file of a model reads.
 
     Raises:
-        ConfigError: it does.
+        ConfigError: its networks read their examples in different ways.
     """
-    if model.covariates is not None:
-        columns = name_some([*model.covariates.numbers, *model.covariates.categories, *model.covariates.dates])
-        raise ConfigError(
-            f"export: this model reads {columns} beside a sequence, and an exported one reads one kind of input. Train "
-            "with --input to name columns of one kind, or write the recurrent layers alone with -o NAME.c."
-        )
+    given: ClassifierInput = join_inputs([one.encoder for one in model.members], model.columns.sides)
+    covariates = [one.covariates for one in model.members if one.covariates is not None]
+    if covariates:
+        given.covariates = RowColumns(covariates, "covariates")
+        given.reads = {**given.reads, **given.covariates.reads}
+    return given
 
 
 def join_inputs(encoders: Sequence[Encoder], sides: Mapping[str, SideColumn] = NO_SIDES) -> Any:
@@ -369,11 +355,6 @@ def _letters_of(encoder: Any) -> int:
     return encoder.width if isinstance(encoder.front, UnitsFront) and encoder.front.letters else 0
 
 
-def _join(vocabularies: Any) -> tuple[str, ...]:
-    """Join vocabularies: the first, then of each what is new."""
-    return tuple(dict.fromkeys(name for names in vocabularies for name in names))
-
-
 def _table(joined: Sequence[str], own: Sequence[str]) -> np.ndarray:
     places = {name: place for place, name in enumerate(own, FIRST)}
     return np.array([*_SPECIAL, *(places.get(name, UNKNOWN) for name in joined)], np.int64)
@@ -381,8 +362,3 @@ def _table(joined: Sequence[str], own: Sequence[str]) -> np.ndarray:
 
 def _find(own: dict[Any, int], name: Any) -> int:
     return name if isinstance(name, int) else own.get(name, UNKNOWN)
-
-
-def _draw_numbers(random: np.random.Generator, shape: tuple[int, ...], scaling: Scaling) -> np.ndarray:
-    numbers = random.standard_normal(shape) * scaling.deviations + scaling.means
-    return np.where(random.random(shape) < _MISSING, np.nan, numbers)

@@ -15,10 +15,10 @@ from elman.export.models import Feeds, ModelGraph, run_steps
 from elman.export.network import take
 from elman.export.pieces import numbers_of, write_front, write_linear
 from elman.export.ports import axis_length, read_states, state_ports
-from elman.export.readouts import write_answer
+from elman.export.readouts import write_answer, write_joint
 from elman.export.sides import write_sides
 from elman.export.stack import require_forward, write_network_step
-from elman.tasks.classify.exported_input import ClassifierInput, SequenceInput, join_inputs, refuse_covariates
+from elman.tasks.classify.exported_input import SequenceInput, input_of
 from elman.tasks.classify.model import TrainedClassifier
 from elman.tasks.classify.module import SequenceClassifier
 
@@ -54,29 +54,35 @@ def write_step(model: TrainedClassifier) -> ModelGraph:
         after = [writer.add("Where", is_read, value, old) for value, (*_, old, _) in zip(after, carried, strict=True)]
         after.append(writer.add("Add", count.name, writer.constant(np.float32(1))))
         carried.append((count, Port("final_steps", count.axes), count.name, after[-1]))
-    outputs = write_linear(writer, _read_pool(writer, module, after, len(states)), module.readout)
+    covariates = "" if given.covariates is None else given.covariates.write(writer, 0)
+    pooled = write_joint(writer, _read_pool(writer, module, after, len(states)), covariates, module.joint)
+    outputs = write_linear(writer, pooled, module.readout)
     if model.blend.network != 1:
         outputs = writer.add("Mul", outputs, writer.constant(np.float32(model.blend.network)))
     answer = write_answer(writer, outputs, model.targets)
     names = [before.name for before, *_ in carried]
 
     def run(session: Session, feeds: Feeds) -> list[np.ndarray]:
+        same = {port.name: feeds[port.name] for port in given.ports(step=True)}
+        own = [port.name for port in given.own_ports(step=True)]
         rows: list[Feeds] = [
-            {port.name: feeds[port.name][:, t] for port in given.step_ports} for t in range(feeds["steps"].shape[1])
+            {**same, **{name: feeds[name][:, t] for name in own}} for t in range(feeds["steps"].shape[1])
         ]
         return [run_steps(session, rows, names)[0][-1]]
 
     def expect(module: SequenceClassifier, feeds: dict[str, Tensor]) -> list[Tensor]:
-        steps, lengths = given.encode(feeds, 0)
+        steps, lengths, covariates = given.encode(feeds, 0)
         dtype = module.readout.weight.dtype
-        outputs = module(steps.to(dtype) if steps.is_floating_point() else steps, lengths) * model.blend.network
+        outputs = (
+            module(steps.to(dtype) if steps.is_floating_point() else steps, lengths, covariates) * model.blend.network
+        )
         if model.targets.kind == "number":
             return [outputs[:, 0].double() * model.targets.deviation + model.targets.mean]
         return [model.targets.probabilities(outputs)]
 
     random = np.random.default_rng(26)
     cases: list[Feeds] = [{**given.draw(steps, random), "lengths": np.array([steps, steps])} for steps in LENGTHS]
-    ports = [*given.step_ports, *(before for before, *_ in carried)]
+    ports = [*given.ports(step=True), *(before for before, *_ in carried)]
     ends = [(behind, value) for (_, behind, *_), value in zip(carried, after, strict=True)]
     reads = {
         **given.reads,
@@ -88,13 +94,12 @@ def write_step(model: TrainedClassifier) -> ModelGraph:
 
 def _find_input(model: TrainedClassifier) -> SequenceInput:
     """Return what a model reads, if it can read it step by step."""
-    refuse_covariates(model)
     require_forward(model.module.recurrent)
     if model.alone() is not model:
         raise ConfigError(
             "export: the answer of this model is made of more than one network, and a step is of one. Add --alone."
         )
-    given: ClassifierInput = join_inputs([model.encoder], model.columns.sides)
+    given = input_of(model)
     if not isinstance(given, SequenceInput) or not isinstance(model.module.front, Units | PlainFrames):
         what = "reads several steps at once" if isinstance(given, SequenceInput) else "reads rows, which are one step"
         raise ConfigError(f"export: this model {what}. Drop --step.")

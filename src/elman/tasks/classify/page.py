@@ -27,7 +27,7 @@ from elman.export.pieces import numbers_of
 from elman.export.wasm.code import ModuleWriter
 from elman.export.wasm.memory import LANES, vectors
 from elman.export.wasm.runs import write_runs
-from elman.tasks.classify.exported_input import refuse_covariates
+from elman.phrases import name_some
 from elman.tasks.classify.model import TrainedClassifier
 from elman.tasks.classify.module import SequenceClassifier
 from elman.vocabulary.tally import FIRST
@@ -41,7 +41,12 @@ def page_model(model: TrainedClassifier) -> WebModel:
     Raises:
         ConfigError: the model does not read text, or is not one network.
     """
-    refuse_covariates(model)
+    if model.covariates is not None:
+        columns = name_some([*model.covariates.numbers, *model.covariates.categories, *model.covariates.dates])
+        raise ConfigError(
+            f"export: this model reads {columns} beside a sequence, and a page reads one kind of input. Write it to "
+            "ONNX, -o NAME.onnx, or train with --input to name columns of one kind."
+        )
     module, writer, encoder = model.module, ModuleWriter(), model.encoder
     if not isinstance(encoder, WordsEncoder | LettersEncoder | SoundEncoder):
         raise ConfigError(
