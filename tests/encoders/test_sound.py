@@ -10,10 +10,11 @@ import torch
 from elman.data.dataset import Columns, Example, Sound
 from elman.encoders import mel
 from elman.encoders.encoder import learn_encoder, read_encoder
-from elman.encoders.fronts import FramesFront
+from elman.encoders.fronts import ConvolutionFront, FramesFront
 from elman.encoders.mel import MelBands, cepstrum, hertz_of, mel_bank, mel_of, with_deltas
 from elman.encoders.settings import InputSettings
 from elman.errors import DataError
+from elman.tasks.classify.settings import ClassifySettings
 from tolerances import assert_close
 
 SOUND = Columns({"clip": "sound"})
@@ -127,14 +128,52 @@ def test_training_frames_have_mean_0_and_deviation_1_and_the_encoder_goes_throug
     again = read_encoder(json.loads(json.dumps(encoder.to_dict())))
     assert again == encoder
     assert again.encode(data[1]).equal(encoder.encode(data[1]))
-    assert encoder.front == FramesFront(size)
+    assert encoder.front == FramesFront(size, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "centred"),
+    [
+        ({}, True),
+        ({"direction": "forward"}, False),
+        ({"direction": "forward", "normalise": "recording"}, True),
+        ({"direction": "both"}, True),
+        ({"normalise": "training"}, False),
+    ],
+    ids=str,
+)
+def test_the_mean_of_a_recording_is_subtracted_unless_the_network_reads_forward(options, centred):
+    encoder = learn_encoder(SOUND, [clip(900)], ClassifySettings(**options))
+    assert encoder.front == FramesFront(40, centred)
+    assert ("less the mean of each recording" in encoder.describe()) == centred
+    assert read_encoder(encoder.to_dict()) == encoder
+
+
+@pytest.mark.parametrize(
+    "front", [FramesFront(6, True), ConvolutionFront(6, 2, True)], ids=lambda one: type(one).__name__
+)
+def test_what_colours_a_whole_recording_is_not_heard(front):
+    module = front.build(embedding=3, word_dropout=0.0).eval()
+    random = torch.Generator().manual_seed(1)
+    steps, colour = torch.randn(11, 3, 6, generator=random), 5 * torch.randn(3, 6, generator=random)
+    lengths = torch.tensor([11, 5, 1])
+    with torch.no_grad():
+        plain, coloured = module(steps, lengths), module(steps + colour, lengths)
+        centred = torch.stack([row - row[:n].mean(0) for row, n in zip(steps.transpose(0, 1), lengths, strict=True)], 1)
+        wanted = module.frames(centred, lengths)
+        for number, length in enumerate(wanted[1].tolist()):
+            assert_close("less the mean", plain[0][:length, number], wanted[0][:length, number])
+            assert_close("coloured", coloured[0][:length, number], plain[0][:length, number])
+            real = int(lengths[number])
+            alone = module(steps[:real, number : number + 1], lengths[number : number + 1])[0]
+            assert torch.equal(alone[:length, 0], plain[0][:length, number]), "alone as in a batch, bit for bit"
 
 
 def test_all_sounds_are_brought_to_the_commonest_rate():
     encoder = learn_encoder(SOUND, [clip(800, 44100), clip(800, 8000), clip(801, 8000)], InputSettings())
     assert encoder.features.rate == 8000
     assert len(encoder.encode(clip(2 * 8000, 16000))) == len(encoder.encode(clip(8000, 8000)))
-    assert encoder.describe() == "log-mel of 40, every 10 ms, at 8,000 Hz"
+    assert encoder.describe() == "log-mel of 40, every 10 ms, at 8,000 Hz, less the mean of each recording"
     assert learn_encoder(SOUND, [clip(4410, 44100)], InputSettings()).features.rate == 16000
     with pytest.raises(DataError, match="no sound to learn from"):
         learn_encoder(SOUND, [], InputSettings())

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from elman.backends.inputs import step_mask
 from elman.nn import rows
-from elman.nn.rowwise import Conv1d, Conv2d
+from elman.nn.rowwise import Conv1d, Conv2d, is_learning, sum_in_order
 from elman.vocabulary.tally import UNKNOWN
 
 # Embeddings of unit variance overfit rare words (SST-2, 700 updates: accuracy 0.765, and 0.813 with small initial
@@ -73,25 +73,39 @@ class MotifsFront:
 
 @dataclass(frozen=True)
 class FramesFront:
-    """A description of the front for frames of D numbers, which passes them on unchanged."""
+    """A description of the front for frames of D numbers, which passes them on.
+
+    Attributes:
+        size: D.
+        centred: whether the mean of each sequence is subtracted from its frames first.
+    """
 
     size: int
+    centred: bool = False
 
     def build(self, embedding: int, word_dropout: float) -> nn.Module:  # noqa: ARG002
-        """Build the module that passes frames on unchanged."""
-        return PlainFrames(self.size)
+        """Build the module that passes frames on."""
+        return CentredFrames(PlainFrames(self.size)) if self.centred else PlainFrames(self.size)
 
 
 @dataclass(frozen=True)
 class ConvolutionFront:
-    """A description of the convolutional front for frames, read as an image with some channels."""
+    """A description of the convolutional front for frames, read as an image with some channels.
+
+    Attributes:
+        size: D.
+        channels: channels of the image.
+        centred: see :class:`FramesFront`.
+    """
 
     size: int
     channels: int
+    centred: bool = False
 
     def build(self, embedding: int, word_dropout: float) -> nn.Module:  # noqa: ARG002
         """Build the convolutional network."""
-        return Convolution(self.size, self.channels)
+        image = Convolution(self.size, self.channels)
+        return CentredFrames(image) if self.centred else image
 
 
 Front = UnitsFront | MotifsFront | FramesFront | ConvolutionFront
@@ -171,10 +185,10 @@ class PlacedUnits(nn.Module):
         self.size = units.size
         self.places = nn.Parameter(torch.randn(places, units.size) * _BOUND)
 
-    def forward(self, steps: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Turn units (T, B, K) into vectors (T, B, size)."""
+    def forward(self, steps: Tensor, lengths: Tensor | None, first: int = 0) -> tuple[Tensor, Tensor | None]:
+        """Turn units (T, B, K), of which the first is at the place `first`, into vectors (T, B, size)."""
         embedded, lengths = self.units(steps, lengths)
-        places = self.places[: len(embedded)]
+        places = self.places[first : first + len(embedded)]
         return embedded + F.pad(places, (0, 0, 0, len(embedded) - len(places)))[:, None], lengths
 
 
@@ -213,6 +227,29 @@ class PlainFrames(nn.Module):
     def forward(self, steps: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the frames (T, B, D)."""
         return steps, lengths
+
+
+class CentredFrames(nn.Module):
+    """A front that subtracts the mean of each sequence from its frames.
+
+    Args:
+        frames: the front that reads them.
+    """
+
+    def __init__(self, frames: "PlainFrames | Convolution") -> None:
+        super().__init__()
+        self.frames = frames
+        self.size = frames.size
+
+    def forward(self, steps: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Turn frames (T, B, D) into what the front behind gives; what is behind the end of a sequence becomes 0."""
+        if lengths is None:
+            lengths = torch.full((steps.shape[1],), len(steps), device=steps.device)
+        real = step_mask(lengths, len(steps)).unsqueeze(2)
+        add_up = torch.sum if is_learning(self) else sum_in_order
+        mean = add_up(torch.where(real, steps, 0.0), dim=0) / lengths[:, None]
+        found: tuple[Tensor, Tensor | None] = self.frames(torch.where(real, steps - mean, 0.0), lengths)
+        return found
 
 
 class Convolution(nn.Module):

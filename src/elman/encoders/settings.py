@@ -19,6 +19,7 @@ TARGET_KINDS = ("category", "labels", "number")
 TEXT_UNITS = ("word", "character")
 IMAGE_READINGS = ("rows", "pixels", "permuted")
 SOUND_FEATURES = ("log-mel", "mfcc")
+NORMALISED_BY = ("recording", "training")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +81,13 @@ class InputSettings(OptionTable):
     mels: int = option(40, "bands of the mel scale", group="Input", least=4, most=256)
     coefficients: int = option(13, "coefficients of mfcc", group="Input", least=2)
     deltas: bool = option(False, "add the slopes of the features of sound (deltas)", group="Input")
+    normalise: str | None = option(
+        None,
+        "subtract from each feature of sound the mean of its recording, or that of the training data alone "
+        "[dim](default: recording; training where the network reads forward)[/]",
+        group="Input",
+        choices=NORMALISED_BY,
+    )
     frame: float = option(25.0, "milliseconds of sound in one frame", group="Input", least=1, most=1000)
     hop: float = option(10.0, "milliseconds from one frame to the next", group="Input", least=1, most=1000)
     convolution: bool = option(

@@ -1,5 +1,8 @@
 """Turn sound into frames: log-mel energies or MFCC, standardised.
 
+Microphone, room and voice colour a whole recording, and add about the same to the features of each of its frames. A
+network that hears all of it first can subtract the mean of the recording (Atal 1974; cepstral mean normalisation).
+
 All sounds are brought to one sample rate: the commonest of the first training examples, 16 kHz at most.
 
 >>> import numpy as np
@@ -98,6 +101,7 @@ class SoundEncoder:
         scaling: of the features.
         convolution: whether a convolutional network reads the frames first.
         limit: how many steps are read.
+        centred: whether the layers subtract the mean of a recording from its frames.
     """
 
     column: str
@@ -105,6 +109,7 @@ class SoundEncoder:
     scaling: Scaling
     convolution: bool
     limit: Limit
+    centred: bool = False
     kind: ClassVar[str] = "sound"
     units: ClassVar[bool] = False
 
@@ -116,8 +121,8 @@ class SoundEncoder:
     def front(self) -> Front:
         """Describe the layers that can read the frames."""
         if self.convolution:
-            return ConvolutionFront(self.features.size, 3 if self.features.deltas else 1)
-        return FramesFront(self.features.size)
+            return ConvolutionFront(self.features.size, 3 if self.features.deltas else 1, self.centred)
+        return FramesFront(self.features.size, self.centred)
 
     @property
     def suggested(self) -> Suggestions:
@@ -140,7 +145,8 @@ class SoundEncoder:
         count = what.mels if what.features == "log-mel" else what.coefficients
         slopes = " and their slopes" if what.deltas else ""
         every = f"every {what.hop:g} ms, at {what.rate:,} Hz"
-        return f"{what.features} of {count}{slopes}, {every}{self.limit.describe()}"
+        mean = ", less the mean of each recording" if self.centred else ""
+        return f"{what.features} of {count}{slopes}, {every}{mean}{self.limit.describe()}"
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
@@ -152,6 +158,7 @@ class SoundEncoder:
             "scaling": self.scaling.to_dict(),
             "convolution": self.convolution,
             "limit": self.limit.to_dict(),
+            **({"centred": True} if self.centred else {}),
         }
 
 
@@ -179,4 +186,7 @@ def learn_sound(columns: Columns, examples: Iterable[Example], settings: InputSe
         frames = features.compute(example.values[column], example.where)
         moments.add(frames.numpy())
         longest = max(longest, len(frames))
-    return SoundEncoder(column, features, moments.scaling(), settings.convolution, Limit(settings.max_length, longest))
+    forward = getattr(settings, "direction", None) == "forward"
+    centred = not forward if settings.normalise is None else settings.normalise == "recording"
+    limit = Limit(settings.max_length, longest)
+    return SoundEncoder(column, features, moments.scaling(), settings.convolution, limit, centred)

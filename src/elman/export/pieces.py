@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from torch import Tensor, nn
 
-from elman.encoders.fronts import Convolution, Motifs, PlacedUnits, PlainFrames, Units
+from elman.encoders.fronts import CentredFrames, Convolution, Motifs, PlacedUnits, PlainFrames, Units
 from elman.encoders.scaling import Scaling
 from elman.errors import ConfigError
 from elman.export.graph import BOOL, FLOAT, GraphWriter
@@ -67,6 +67,7 @@ def write_front(writer: GraphWriter, front: nn.Module, steps: str, lengths: str)
         Motifs: _write_motifs,
         PlainFrames: lambda writer, front, steps, lengths: (steps, lengths),
         Convolution: _write_convolution,
+        CentredFrames: _write_centred,
     }
     if type(front) not in kinds:
         raise ConfigError(
@@ -110,6 +111,14 @@ def _write_motifs(writer: GraphWriter, front: Motifs, steps: str, lengths: str) 
     motifs = writer.add("Relu", _convolve(writer, _zero(writer, x, lengths, 1), front.layer))
     pooled = _pool(writer, _zero(writer, motifs, lengths, 1), 1)
     return writer.add("Transpose", pooled, perm=[2, 0, 1]), _halve(writer, lengths)
+
+
+def _write_centred(writer: GraphWriter, front: CentredFrames, steps: str, lengths: str) -> tuple[str, str]:
+    add, nothing = writer.add, writer.constant(np.float32(0))
+    real = add("Unsqueeze", write_real(writer, lengths, axis_length(writer, steps, 0)), writer.indices(2))
+    total = add("ReduceSum", add("Where", real, steps, nothing), writer.indices(0), keepdims=0)
+    mean = add("Div", total, add("Unsqueeze", add("Cast", lengths, to=FLOAT), writer.indices(1)))
+    return write_front(writer, front.frames, add("Where", real, add("Sub", steps, mean), nothing), lengths)
 
 
 def _write_convolution(writer: GraphWriter, front: Convolution, steps: str, lengths: str) -> tuple[str, str]:

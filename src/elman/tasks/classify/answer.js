@@ -61,8 +61,9 @@ class Model {
   }
 
   // The vectors that the recurrent layers read.
-  front(steps) {
-    const { embedding, places, motifs, spelling, image } = this.own.front;
+  front(given) {
+    const { embedding, places, motifs, spelling, image, centred } = this.own.front;
+    const steps = centred ? this.centre(given) : given;
     if (image) return this.lookAt(steps, image);
     if (!embedding) return steps;
     const width = rowBytes(embedding.size);
@@ -71,6 +72,12 @@ class Model {
     if (motifs) return this.findMotifs(units, motifs);
     if (!spelling) return units;
     return units.map((unit, t) => Float32Array.from([...unit, ...this.readLetters(steps[t].slice(1), spelling)]));
+  }
+
+  // Frames less their mean.
+  centre(rows) {
+    const mean = Array.from(rows[0], (_, j) => rows.reduce((total, row) => total + row[j], 0) / rows.length);
+    return rows.map((row) => Float32Array.from(row, (value, j) => value - mean[j]));
   }
 
   addPlace(row, at) {

@@ -7,7 +7,7 @@ their sum by the weights beside the sum of the weights, both relative to the hig
 import numpy as np
 from torch import Tensor
 
-from elman.encoders.fronts import PlainFrames, Units
+from elman.encoders.fronts import PlacedUnits, PlainFrames, Units
 from elman.errors import ConfigError
 from elman.export.checking import LENGTHS
 from elman.export.graph import GraphWriter, Port, Session
@@ -101,7 +101,9 @@ def _find_input(model: TrainedClassifier) -> SequenceInput:
         )
     given = input_of(model)
     if not isinstance(given, SequenceInput) or not isinstance(model.module.front, Units | PlainFrames):
-        what = "reads several steps at once" if isinstance(given, SequenceInput) else "reads rows, which are one step"
+        placed = isinstance(model.module.front, PlacedUnits)
+        many = "reads the place of each step" if placed else "reads several steps at once"
+        what = many if isinstance(given, SequenceInput) else "reads rows, which are one step"
         raise ConfigError(f"export: this model {what}. Drop --step.")
     return given
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from elman.encoders.fronts import Convolution, Motifs, PlacedUnits, PlainFrames, Units
+from elman.encoders.fronts import CentredFrames, Convolution, Motifs, PlacedUnits, PlainFrames, Units
 from elman.encoders.letters import LettersEncoder
 from elman.encoders.mel import DELTA_REACH, FLOOR, cosines, mel_bank
 from elman.encoders.sound import SoundEncoder
@@ -90,6 +90,8 @@ def page_model(model: TrainedClassifier) -> WebModel:
 
 def _write_front(writer: ModuleWriter, front: Any) -> dict[str, Any]:
     """Place the numbers of a front, and return where they are."""
+    if isinstance(front, CentredFrames):
+        return {**_write_front(writer, front.frames), "centred": True}
     if isinstance(front, PlainFrames):
         return {"size": front.size}
     if isinstance(front, Convolution):

@@ -339,6 +339,7 @@ def _fixed_by_encoder(encoder: Encoder, settings: ClassifySettings) -> dict[str,
             found["kmer"] = encoder.kmer
         case SoundEncoder():
             found |= {name: getattr(encoder.features, name) for name in Features.__dataclass_fields__ if name != "rate"}
+            found["normalise"] = "recording" if encoder.centred else "training"
         case ImageEncoder():
             # Images that are smaller than `longest_side` keep their size.
             found |= {"read": encoder.read, "longest_side": max(*encoder.size[:2], settings.longest_side)}

@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from elman.encoders.fronts import PlainFrames, Units
+from elman.encoders.fronts import PlacedUnits, PlainFrames, Units
 from elman.encoders.image import ImageEncoder
 from elman.encoders.table import TableEncoder
 from elman.models.finite import require_finite_output
@@ -26,7 +26,7 @@ def can_stream(model: TrainedClassifier) -> bool:
     return (
         model.alone() is model
         and not model.module.recurrent.bidirectional
-        and isinstance(model.module.front, Units | PlainFrames)
+        and isinstance(model.module.front, Units | PlacedUnits | PlainFrames)
         and not isinstance(model.encoder, ImageEncoder | TableEncoder)
         and len(model.columns.inputs) == 1
         and (model.columns.id is not None or not model.columns.sides)
@@ -69,7 +69,8 @@ class StepwiseAnswer:
             return
         with evaluating(self._module):
             steps, carried = self._module.sides.divide(steps[:, None])
-            x, _ = self._module.front(steps, None)
+            first = {"first": self.steps} if isinstance(self._module.front, PlacedUnits) else {}
+            x, _ = self._module.front(steps, None, **first)
             output, state = self._module.recurrent(x, self._state, **self._module.sides.of(x, carried))
             pooled, vector = self._pool(output, state)
             outputs = self._model.blend.mix(self._module.readout(vector), None)
