@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from answerable import write_reviews
+from answerable import write_doses, write_reviews
 from elman.errors import ConfigError, DataError, ElmanError
-from elman.tasks import classify
+from elman.tasks import classify, forecast, generate, tag
 from elman.tasks.classify import recipe as classify_recipe
 from elman.tasks.transcribe import recipe as speech_recipe
 from elman.training import resumable, resuming, run
@@ -18,7 +18,8 @@ from elman.training.checkpoint import read_checkpoint, write_checkpoint
 from elman.training.fingerprint import fingerprint
 from elman.training.resuming import CheckpointedRun
 from elman.training.search import Between
-from small_trainings import CUTS, RECIPES, SMALL
+from forecastable import write_sales
+from small_trainings import CUTS, RECIPES, SMALL, write_book
 
 
 class Killed(BaseException):
@@ -96,6 +97,57 @@ def test_folds_go_on_in_the_middle_of_one(tmp_path, monkeypatch):
         with pytest.raises(Killed):
             train("rest.model")
     assert train("rest.model", resume=True) == whole
+
+
+def write_late(path):
+    """Write sentences of words, when each was said, and tags."""
+    lines = [
+        [f"w{(i * j) % 5}\t{i + 0.37 * j * j}\t{'LATE' if j > i % 7 else 'O'}" for j in range(7)] for i in range(40)
+    ]
+    path.write_text("\n\n".join("\n".join(one) for one in lines) + "\n")
+    return path
+
+
+CLOCKS = {
+    "classify": (
+        classify,
+        lambda path: write_doses(path, 30),
+        {"side": "dt=gaps", "folds": 1, "search": 2},
+        "dt=gaps:t",
+    ),
+    "tag": (tag, write_late, {"side": "dt=gaps:2", "letter_hidden": 3, "search": 2}, "dt=2"),
+    "forecast": (forecast, write_sales, {"side": "dt=gaps", "horizon": 3, "lookback": 7, "validation": 20}, "dt=1"),
+    "generate": (generate, write_book, {"side": "dt=2.5", "window": 11}, "dt=2.25"),
+}
+
+
+@pytest.mark.parametrize(
+    "name", ["classify", "tag", *(pytest.param(name, marks=pytest.mark.slow) for name in ("forecast", "generate"))]
+)
+def test_a_training_by_the_clock_goes_on_by_the_same_alone_and_a_search_keeps_it(name, tmp_path, monkeypatch):
+    recipe, write, options, other = CLOCKS[name]
+    data = write(tmp_path / "a.csv")
+
+    def train(output, **more):
+        return recipe.train(data, cell="cfc", output=tmp_path / output, **{**SMALL, **options, **more})
+
+    whole = train("whole.model")
+    with monkeypatch.context() as patched:
+        kill_after(patched, 5, number=1 if "search" in options else 0)
+        with pytest.raises(Killed):
+            train("rest.model")
+    for changed in (other, None):
+        with pytest.raises(DataError, match=f"side was {options['side']} and is {changed}"):
+            train("rest.model", resume=True, side=changed)
+    train("rest.model", resume=True)
+    assert (tmp_path / "rest.model").read_bytes() == (tmp_path / "whole.model").read_bytes()
+    assert whole.configuration["sides"] == {"dt": options["side"].removeprefix("dt=")}
+    if "search" in options:
+        facts = whole.metrics["search"]
+        assert not any("side" in one["options"] for one in facts["tried"])
+        again = train("again.model", search=None, **facts["chosen"])
+        for one, same in zip(again.module.state_dict().values(), whole.module.state_dict().values(), strict=True):
+            assert torch.equal(one, same)
 
 
 @pytest.fixture
