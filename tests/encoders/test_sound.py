@@ -128,22 +128,22 @@ def test_training_frames_have_mean_0_and_deviation_1_and_the_encoder_goes_throug
     again = read_encoder(json.loads(json.dumps(encoder.to_dict())))
     assert again == encoder
     assert again.encode(data[1]).equal(encoder.encode(data[1]))
-    assert encoder.front == FramesFront(size, True)
+    assert encoder.front == FramesFront(size)
 
 
 @pytest.mark.parametrize(
-    ("options", "centred"),
+    ("options", "group", "centred"),
     [
-        ({}, True),
-        ({"direction": "forward"}, False),
-        ({"direction": "forward", "normalise": "recording"}, True),
-        ({"direction": "both"}, True),
-        ({"normalise": "training"}, False),
+        ({}, None, False),
+        ({}, "speaker", True),
+        ({"direction": "forward"}, "speaker", False),
+        ({"direction": "forward", "normalise": "recording"}, None, True),
+        ({"direction": "both", "normalise": "training"}, "speaker", False),
     ],
     ids=str,
 )
-def test_the_mean_of_a_recording_is_subtracted_unless_the_network_reads_forward(options, centred):
-    encoder = learn_encoder(SOUND, [clip(900)], ClassifySettings(**options))
+def test_the_mean_of_a_recording_is_subtracted_where_new_groups_are_answered(options, group, centred):
+    encoder = learn_encoder(Columns({"clip": "sound"}, group=group), [clip(900)], ClassifySettings(**options))
     assert encoder.front == FramesFront(40, centred)
     assert ("less the mean of each recording" in encoder.describe()) == centred
     assert read_encoder(encoder.to_dict()) == encoder
@@ -173,7 +173,7 @@ def test_all_sounds_are_brought_to_the_commonest_rate():
     encoder = learn_encoder(SOUND, [clip(800, 44100), clip(800, 8000), clip(801, 8000)], InputSettings())
     assert encoder.features.rate == 8000
     assert len(encoder.encode(clip(2 * 8000, 16000))) == len(encoder.encode(clip(8000, 8000)))
-    assert encoder.describe() == "log-mel of 40, every 10 ms, at 8,000 Hz, less the mean of each recording"
+    assert encoder.describe() == "log-mel of 40, every 10 ms, at 8,000 Hz"
     assert learn_encoder(SOUND, [clip(4410, 44100)], InputSettings()).features.rate == 16000
     with pytest.raises(DataError, match="no sound to learn from"):
         learn_encoder(SOUND, [], InputSettings())

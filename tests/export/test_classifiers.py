@@ -100,7 +100,7 @@ KINDS = {
     "timed, the start": (timed(), {"max_length": 6}, "last", NUMBER),
     "short series": (series(same=4), {}, "mean", CLASSES),
     "table": (table(), {}, "mean", NUMBER),
-    "sound": (sounds(), {"mels": 8, "coefficients": 3, "convolution": True}, "mean", CLASSES),
+    "sound": (sounds(), {"mels": 8, "coefficients": 3, "convolution": True, "normalise": "recording"}, "mean", CLASSES),
     "rows of images": (images(), {"longest_side": 7}, "max", CLASSES),
     "table with dates": (with_row({}, [()] * 6), {}, "mean", CLASSES),
     "words and a row": (with_row(*texts(TEXTS)), {"unit": "word"}, "max", CLASSES),

@@ -63,7 +63,7 @@ def test_a_page_reads_texts_as_the_encoder_does_and_answers_as_the_model(
 @pytest.mark.parametrize(
     "options",
     [
-        pytest.param({"features": "log-mel", "mels": 13}, id="log-mel"),
+        pytest.param({"features": "log-mel", "mels": 13, "normalise": "recording"}, id="log-mel less its mean"),
         pytest.param({"features": "mfcc", "mels": 13, "coefficients": 5, "deltas": True}, id="mfcc and slopes"),
         pytest.param({"features": "log-mel", "mels": 17, "deltas": True, "convolution": True}, id="an image"),
     ],

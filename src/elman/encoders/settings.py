@@ -84,7 +84,7 @@ class InputSettings(OptionTable):
     normalise: str | None = option(
         None,
         "subtract from each feature of sound the mean of its recording, or that of the training data alone "
-        "[dim](default: recording; training where the network reads forward)[/]",
+        "[dim](default: recording with --group, unless the network reads forward; else training)[/]",
         group="Input",
         choices=NORMALISED_BY,
     )

@@ -1,7 +1,9 @@
 """Turn sound into frames: log-mel energies or MFCC, standardised.
 
 Microphone, room and voice colour a whole recording, and add about the same to the features of each of its frames. A
-network that hears all of it first can subtract the mean of the recording (Atal 1974; cepstral mean normalisation).
+network that hears all of it first can subtract the mean of the recording (Atal 1974; cepstral mean normalisation). It
+does where examples of new groups are to be answered, such as new speakers: there the colour is new. Where it is what
+tells classes apart, as of speakers that are known, it stays.
 
 All sounds are brought to one sample rate: the commonest of the first training examples, 16 kHz at most.
 
@@ -186,7 +188,7 @@ def learn_sound(columns: Columns, examples: Iterable[Example], settings: InputSe
         frames = features.compute(example.values[column], example.where)
         moments.add(frames.numpy())
         longest = max(longest, len(frames))
-    forward = getattr(settings, "direction", None) == "forward"
-    centred = not forward if settings.normalise is None else settings.normalise == "recording"
+    usual = columns.group is not None and getattr(settings, "direction", None) != "forward"
+    centred = usual if settings.normalise is None else settings.normalise == "recording"
     limit = Limit(settings.max_length, longest)
     return SoundEncoder(column, features, moments.scaling(), settings.convolution, limit, centred)
