@@ -289,6 +289,15 @@ def test_alone_the_first_network_has_a_temperature_that_was_learnt_without_a_bas
     assert alone.alone() is alone
 
 
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(1, "one network, at temperature 1.43, mixed with"), (3, "3 networks, at temperature 1.43, each")],
+)
+def test_what_a_file_holds_is_each_of_several_networks_and_never_of_one(count, said):
+    model, _ = joined("characters", count)
+    assert said in describe(model)["holds"]
+
+
 def test_a_model_of_folds_is_exported_by_default_and_alone_if_asked(tmp_path):
     rows = [
         f"{'good' if n % 2 else 'bad'} film {n % 5} {'abcdefg'[n % 7]},{'pos' if n % 2 else 'neg'}" for n in range(40)

@@ -113,7 +113,8 @@ def _say_whole(model: TrainedClassifier) -> str:
     if model.targets.kind != "number" and blend.network != 1:
         what += f", at temperature {blend.temperature:.3g}"
     baselines = sorted({one.baseline.what for one in model.members if one.baseline is not None and blend.baseline})
-    return f"{what}, each mixed with {' or '.join(baselines)}" if baselines else what
+    each = "each " if networks > 1 else ""
+    return f"{what}, {each}mixed with {' or '.join(baselines)}" if baselines else what
 
 
 def _write_mixed(writer: GraphWriter, model: TrainedClassifier, member: FoldMember, given: WrittenInput) -> str:
