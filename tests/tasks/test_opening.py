@@ -204,6 +204,22 @@ def test_the_worst_numbers_are_furthest_off(folder):
     assert shown == sorted(off, key=off.__getitem__, reverse=True)[: of_classes.MOST_SHOWN]
 
 
+def test_a_row_is_shown_with_dates_as_dates_and_what_is_missing_as_missing(folder):
+    drawn, lines = random.Random(5), ["amount,channel,opened,born,wait"]
+    for row in range(60):
+        amount, channel = f"{drawn.uniform(1, 9):.3f}", drawn.choice(["mail", "web"])
+        opened = f"2024-06-{1 + row % 28:02} {row % 24:02}:{row % 60:02}"
+        lines.append(f"{amount},{channel},{opened},1999-0{1 + row % 9}-13,{drawn.uniform(0, 50):.2f}")
+    lines += [",mail,2024-06-21 17:30,1999-03-13,7000.5", "8358.58,,,,9000.25"]
+    path = folder / "rows.csv"
+    path.write_text("\n".join(lines) + "\n")
+    model = classify.train([path], target="wait", input="amount,channel,opened,born", folds=1, **SMALL)
+    model.learnt = None
+    (drawing,) = titled(of_classes.opening(model, [path]), "Worst answers").drawings
+    assert "amount missing | channel mail | opened 2024-06-21 17:30 | born 1999-03-13" in drawing
+    assert "amount 8358.58 | channel missing | opened missing | born missing" in drawing
+
+
 def test_the_matrix_of_tags_has_a_row_for_each_truth(tagger):
     model, path = tagger
     sentences = open_tagged([path], like=model.layout).sentences

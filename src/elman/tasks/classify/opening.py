@@ -230,8 +230,18 @@ def _picture(model: TrainedClassifier, example: Example) -> tuple[str, str]:
         elif kind == "series":
             drawings.append(_draw_series(np.asarray(value, dtype=float), model.columns.names))
         else:
-            texts.append(f"{name} {value:.6g}" if isinstance(value, float) else f"{name} {value}")
+            texts.append(f"{name} {_write_cell(kind, value)}")
     return " | ".join(texts)[: 2 * _LETTERS], "".join(drawings)
+
+
+def _write_cell(kind: str, value: Any) -> str:
+    """Write a number, category or date; a date has a time where it is not midnight."""
+    if value in ("", None) or value != value:
+        return "missing"
+    if kind == "date":
+        moment = np.datetime64(round(value * 1e6), "us")
+        return str(np.datetime_as_string(moment, unit="auto")).replace("T", " ")
+    return f"{value:.6g}" if isinstance(value, float) else printable(str(value))
 
 
 def _draw_series(values: Any, names: Sequence[str]) -> str:
