@@ -1,5 +1,7 @@
 """Text and letters as numbered units: what is known, what is not, and what stands beside."""
 
+import re
+
 import pytest
 import torch
 
@@ -215,3 +217,23 @@ def test_a_damaged_encoder_is_refused(change):
         read_encoder({**good, **change})
     with pytest.raises(DataError, match="Train"):
         read_encoder({name: value for name, value in good.items() if name not in change})
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "said"),
+    [
+        ("text", {"kmer": 5}, "kmer is 5, which is for letters, and what is read is x (text)"),
+        (
+            "letters",
+            {"normalise": "recording"},
+            "normalise is recording, which is for sound, and what is read is x (letters)",
+        ),
+        ("series", {"convolution": True}, "convolution is True, which is for letters and sound and image"),
+        ("number", {"unit": "word"}, "unit is word, which is for text, and what is read is x (number)"),
+        ("sound", {"read": "pixels"}, "read is pixels, which is for image"),
+    ],
+    ids=lambda value: value if isinstance(value, str) and len(value) < 9 else "",
+)
+def test_an_option_for_data_of_another_kind_is_refused(kind, options, said):
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        learn_encoder(Columns({"x": kind}), [], InputSettings(**options))

@@ -25,6 +25,7 @@ from elman.encoders.sound import SoundEncoder, learn_sound
 from elman.encoders.table import TableEncoder, learn_table
 from elman.encoders.words import WordsEncoder, learn_words
 from elman.errors import ConfigError, DataError
+from elman.phrases import name_some
 
 
 class Encoder(Protocol):
@@ -78,6 +79,18 @@ _LEARNERS: tuple[tuple[set[str], bool, str, Callable[[Columns, Iterable[Example]
 )
 
 
+_SOUND, _IMAGE = ("features", "mels", "coefficients", "deltas", "normalise", "frame", "hop"), ("read", "longest_side")
+# The options that are for some kinds of encoders alone.
+_OF_KINDS: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("text",): ("unit", "letters", "vocabulary", "min_count"),
+    ("letters",): ("kmer",),
+    ("sound",): _SOUND,
+    ("image",): _IMAGE,
+    ("sound", "image"): ("augment",),
+    ("letters", "sound", "image"): ("convolution",),
+}
+
+
 def learn_encoder(columns: Columns, examples: Iterable[Example], settings: InputSettings) -> Encoder:
     """Learn an encoder for the columns of a dataset; of several kinds, for the sequence.
 
@@ -87,19 +100,36 @@ def learn_encoder(columns: Columns, examples: Iterable[Example], settings: Input
         settings: the options of the encoders.
 
     Raises:
-        ConfigError: the columns cannot be read together.
+        ConfigError: the columns cannot be read together, or an option is for data of another kind.
         DataError: an example cannot be read, or there is nothing to learn from.
     """
     columns = split_columns(columns)[0]
     kinds = set(columns.inputs.values())
-    for fitting, several, _, learn in _LEARNERS:
+    for fitting, several, kind, learn in _LEARNERS:
         if kinds <= fitting and (several or len(columns.inputs) == 1):
+            _refuse_foreign(settings, kind, columns)
             return learn(columns, examples, settings)
     named = ", ".join(f"{column} ({kind})" for column, kind in columns.inputs.items())
     raise ConfigError(
         f"The columns {named} cannot be read together: several texts can, or one sound, image or series, and "
         "beside them numbers, categories and dates. Name what is to be read with input."
     )
+
+
+def _refuse_foreign(settings: InputSettings, kind: str, columns: Columns) -> None:
+    """Refuse an option that was given, and that no encoder of this kind reads.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    for kinds, names in _OF_KINDS.items():
+        for name in names if kind not in kinds else ():
+            value = getattr(settings, name)
+            if value != getattr(InputSettings, name):
+                read = name_some([f"{column} ({of})" for column, of in columns.inputs.items()])
+                raise ConfigError(
+                    f"{name} is {value}, which is for {' and '.join(kinds)}, and what is read is {read}. Drop it."
+                )
 
 
 def learn_covariates(columns: Columns, examples: Iterable[Example], settings: InputSettings) -> TableEncoder | None:

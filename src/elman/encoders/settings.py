@@ -1,7 +1,7 @@
 """The options of the encoders: which columns are read, and how each kind of column is encoded.
 
 Every recipe that reads a :class:`~elman.data.Dataset` has these options, and `elman.encoders` reads no others. An
-option is for one kind of input, and has no effect on the others. Like `settings`, this file needs nothing but the
+option is for some kinds of input, and refused with others. Like `settings`, this file needs nothing but the
 standard library.
 
 >>> InputSettings(mels=20, coefficients=30)

@@ -135,11 +135,14 @@ def test_images_of_two_patterns(tmp_path):
     assert model.predict(open_dataset(sorted((unseen / "lying").iterdir()), like=model.columns)) == ["lying"] * 5
 
 
-def test_a_genome_with_and_without_a_box(tmp_path):
+def test_a_genome_with_and_without_a_box(tmp_path, caplog):
     model = learn(write_genome(tmp_path), tmp_path, epochs=8)
     (tmp_path / "more").mkdir()
     unseen = open_dataset(write_genome(tmp_path / "more", 40, seed=2), like=model.columns)
     assert model.evaluate(unseen).accuracy > 0.9
+    assert not caplog.messages
+    model.predict(["ACGTACG", "ACGT" * 8])
+    assert "2 of 2 sequences differ in length from those of training, which have 28 steps" in caplog.messages[-1]
 
 
 def test_several_labels_at_once():

@@ -40,6 +40,7 @@ from elman.models.framed import add_answers, make_frame
 from elman.models.layers import Layers
 from elman.models.learnt import Overlap
 from elman.models.trained import load_trained, restore_module
+from elman.phrases import counted
 from elman.renamed import renamed_arguments
 from elman.scores.classes import Scores
 from elman.tasks.classify.baseline.linear import Baseline
@@ -181,11 +182,17 @@ class TrainedClassifier(RecipeModel):
 
     @renamed_arguments(told="on_progress")
     def answer(self, examples: EncodedSet, on_progress: OnProgress | None = None) -> Tensor:
-        """Return the outputs for encoded examples, as :meth:`outputs`.
+        """Return the outputs for encoded examples, as :meth:`outputs`; log a warning of windows of another length.
 
         Raises:
             ElmanError: they are not finite.
         """
+        places = getattr(self.encoder, "places", 0)
+        if places and (odd := int((examples.lengths != places).sum())):
+            _logger.warning(
+                f"{odd:,} of {counted(len(examples), 'sequence')} differ in length from those of training, which have "
+                f"{places:,} steps; what stands where is read there, and may be shifted"
+            )
         found = []
         for number, one in enumerate(self.members):
             read = examples.encoded_by(one.encoder, one.covariates) if number else examples
