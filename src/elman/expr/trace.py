@@ -52,6 +52,16 @@ class _Tracer(Builder):
         return self.line if frame is None else frame.f_lineno
 
 
+_TRANSPOSES = ("t", "mT", "H", "mH")  # as torch and numpy call them
+
+
+def _remedy(name: str, member: str) -> str:
+    """Say what to write where a family is used alone, and with a member."""
+    if member in _TRANSPOSES:
+        return f"If that is the transpose, write `{name}.T`."
+    return f"Give the lone use a member name, or another keyword than `{name}`."
+
+
 class Family(Expr):
     """A family of parameters: ``W.i`` is its member i, ``W`` alone its only member."""
 
@@ -68,7 +78,7 @@ class Family(Expr):
             self._builder.fail(
                 f"`{self._name}` is used alone, and elsewhere as `{self._name}.{self._first}`",
                 "A family has members, or it is one parameter.",
-                f"Give the lone use a member name, or another keyword than `{self._name}`.",
+                _remedy(self._name, self._first),
             )
         self._alone = True
         return self._builder.add("parameter", name=self._name)
@@ -86,7 +96,7 @@ class Family(Expr):
             self._builder.fail(
                 f"`{self._name}.{member}` is used, and elsewhere `{self._name}` alone",
                 "A family has members, or it is one parameter.",
-                f"Give the lone use a member name, or another keyword than `{self._name}`.",
+                _remedy(self._name, member),
             )
         self._first = self._first or member
         return self._builder.expr(self._builder.add("parameter", name=f"{self._name}.{member}"))
