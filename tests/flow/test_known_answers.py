@@ -11,6 +11,8 @@ from elman import cell, flow, sigmoid, tanh
 from elman.flow.adjoints import jacobians
 from elman.flow.growth import lyapunov, singular_values
 from elman.flow.network import read_batch, read_layer
+from elman.flow.page.pictures import draw_figures
+from elman.flow.page.tables import figure_rows
 from elman.flow.trajectory import Rows, run_network
 from elman.nn import Recurrent
 
@@ -195,6 +197,32 @@ def test_a_forget_gate_that_is_a_parameter_alone_has_its_half_life() -> None:
     (gate,) = flow.examine(layer, normal(13, 2, 2)).gates["l0"].gates
     f = torch.tensor([0.0, 1.0, 5.0], dtype=torch.float64).sigmoid()
     assert gate.half_life == pytest.approx((math.log(0.5) / f.log()).numpy(), rel=1e-12)
+
+
+@pytest.mark.parametrize("growth", [1.0, 1.3])
+def test_a_gradient_that_does_not_fade_has_no_half_life(growth: float) -> None:
+    grown = flow.examine(layer_of(growth * torch.eye(3, dtype=torch.float64)), normal(61, 2, 1), at_the_end(61, 3, 2))
+    assert grown.influence["l0"].slope == pytest.approx(math.log(growth), abs=1e-12)
+    assert (grown.half_life["l0"], grown.gradient_norms["l0"].half_life) == (math.inf, math.inf)
+    assert grown.to_dict()["half_life"] == {"l0": "inf"}
+    rows = dict(figure_rows(grown))
+    assert rows["half-life of the gradient"] == "does not fade"
+
+
+def test_a_forget_gate_that_is_wide_open_keeps_its_state_for_ever() -> None:
+    @cell
+    def leaky(x, h, *, W, b):
+        f = sigmoid(b.f)
+        return f * h + (1 - f) * tanh(W @ x)
+
+    layer = Recurrent(leaky, 2, 3, dtype=torch.float64)
+    with torch.no_grad():
+        layer.b_l0.copy_(torch.tensor([0.0, 50.0, 50.0]))  # the sigmoid of 50 is 1 in float64
+    seen = flow.examine(layer, normal(13, 2, 2))
+    (gate,) = seen.gates["l0"].gates
+    assert gate.half_life == pytest.approx([1.0, math.inf, math.inf])
+    says = next(section for section in draw_figures(seen) if section.title == "Gates and units")
+    assert "half-life of h: infinitely many steps" in says.drawings[0]
 
 
 def test_products_are_in_the_order_of_time() -> None:

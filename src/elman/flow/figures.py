@@ -33,7 +33,7 @@ class GradientNorms:
         upper: (T,), its upper quartile.
         slope: of a straight line through ln(median), over all steps where the median is above 0, in nats for each step
             that the gradient travels; below 0 where it vanishes. NaN where there are fewer than two such steps.
-        half_life: ln 2 / |slope|, in steps.
+        half_life: −ln 2 / slope, in steps; inf where the slope is not below 0.
     """
 
     states: tuple[str, ...]
@@ -196,7 +196,7 @@ class GateUsage:
         above: share over 0.9.
         keeps: the state that it weighs, if it is a forget gate; else empty.
         half_life: (units,), ln 0.5 / ln f in steps, where f is the unit's mean weight of the old state: the gate, or
-            1 minus the gate where it overwrites; None where it is no forget gate.
+            1 minus the gate where it overwrites; inf where that is 1. None where it is no forget gate.
     """
 
     name: str
@@ -292,7 +292,7 @@ class Flow:
         line: the verdict's reason in one line, with its numbers.
         advice: what to try, most promising first; empty where it is healthy.
         finite: empty, or what is not finite and where.
-        half_life: ln 2 / |slope of the influence's curve|, in steps.
+        half_life: −ln 2 / slope of the influence's curve, in steps; inf where the gradient does not fade.
         sampling: which part of the batch was examined.
         checks: how well the figures agree.
         gradient_norms: figure 1; the other dicts hold the figure that their class describes.

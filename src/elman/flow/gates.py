@@ -6,6 +6,7 @@ The equations are computed again, for every real step alone, so that each of the
 import math
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -17,6 +18,7 @@ from elman.expr.graph import Graph
 from elman.expr.lower import expand_into
 from elman.expr.retention import GATES, Retention, retention_gates
 from elman.flow.figures import Gates, GateUsage
+from elman.flow.lags import half_life
 from elman.flow.trajectory import CHUNK, Track
 
 SHUT, OPEN, SATURATED = 0.1, 0.9, 0.99
@@ -70,7 +72,7 @@ def _gate(name: str, counts: Tensor, kept: Retention | None) -> GateUsage:
     lives = None
     if kept is not None:
         weight = total / rows if kept.sign > 0 else 1 - total / rows
-        lives = (math.log(0.5) / weight.log()).numpy()
+        lives = np.array([half_life(slope) for slope in weight.log().tolist()])
     mean, shut, wide = (float(part.sum() / rows.sum()) for part in (total, below, above))
     return GateUsage(name, mean, shut, wide, "" if kept is None else kept.state, lives)
 

@@ -219,8 +219,12 @@ def fit_slope(values: Tensor) -> float:
 
 
 def half_life(slope: float) -> float:
-    """Return the steps in which a value that changes by `slope` nats a step halves or doubles: ln 2 / |slope|."""
-    return math.log(2) / abs(slope) if slope else math.inf
+    """Return the steps in which a value that changes by `slope` nats a step halves; inf where it does not fade.
+
+    >>> [round(half_life(slope), 3) for slope in (-0.10536, 0.0, 0.26236)]
+    [6.579, inf, inf]
+    """
+    return math.inf if slope >= 0 else -math.log(2) / slope
 
 
 def _array(values: Tensor) -> Array:

@@ -22,7 +22,7 @@ def figure_rows(flow: Flow) -> list[tuple[str, ...]]:
     rows = [
         ("", *map(name_layer, endings)),
         (f"left of the gradient at lag {lag}", *map(write_number, left)),
-        ("half-life of the gradient", *(write_steps(flow.half_life[e]) for e in endings)),
+        ("half-life of the gradient", *(_write_half_life(flow.half_life[e]) for e in endings)),
         ("90 % of dL/dW within a lag of", *(write_steps(flow.lag90[e]) for e in endings)),
         ("explicit part of dL/dW", *(write_share(flow.explicit[e].share) for e in endings)),
         ("Lyapunov exponent λ₁", *(write_number(float(flow.lyapunov[e].exponents[0])) for e in endings)),
@@ -37,3 +37,7 @@ def figure_rows(flow: Flow) -> list[tuple[str, ...]]:
         if not all(map(math.isnan, shares)):  # the cell has such values
             rows.append((name, *map(write_share, shares)))
     return rows
+
+
+def _write_half_life(steps: float) -> str:
+    return "does not fade" if math.isinf(steps) else write_steps(steps)
