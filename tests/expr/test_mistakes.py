@@ -27,6 +27,10 @@ def words(x, h, *, W):
     return where(h > 0 and h < 1, W @ x, h)
 
 
+def transposed(x, h, *, W, U):
+    return tanh(W @ x + (U - U.t) @ h)
+
+
 class Layer:
     """What somebody who knows torch writes."""
 
@@ -39,6 +43,7 @@ class Layer:
         (method, ("`.mean` is asked of", "line ", "Write elman.mean(")),
         (unknown_method, ("`.detach` is asked of", "line ", "elman's functions")),
         (words, ("`and`", "line ", "(z > 0.5) & (r < 1)")),
+        (transposed, ("`U` is used alone, and elsewhere as `U.t`", "line ", "write `U.T`")),
         (Layer, ("Layer of ", "is a class", "Write def name(x, h, *, W, U, b)")),
     ],
 )

@@ -188,9 +188,6 @@ def test_every_wrong_use_of_a_value_says_what_to_write_instead():
     def bare_and_member(x, h, *, W):
         return W.i @ x + W @ h
 
-    def transposed_as_in_torch(x, h, *, W, U):
-        return tanh(W @ x + (U - U.t) @ h)
-
     def member_and_bare(x, h, *, W):
         return W @ x + W.i @ h
 
@@ -267,7 +264,6 @@ def test_every_wrong_use_of_a_value_says_what_to_write_instead():
         (with_a_tensor, "torch's `mul`", "parameters"),
         (both_kinds, "`W` is used as a vector here and as a matrix in line", "two members"),
         (bare_and_member, "`W` is used alone, and elsewhere as `W.i`", "member name"),
-        (transposed_as_in_torch, "`U.t` is used, and elsewhere `U` alone", "write `U.T`"),
         (member_and_bare, "`W.i` is used, and elsewhere `W` alone", "member name"),
         (mask_as_number, "a comparison is used as a number", "where(z > 0.5, a, b)"),
         (mask_returned, "is a comparison", "where(a > b, 1.0, 0.0)"),
