@@ -194,6 +194,25 @@ def test_a_gradient_that_grows_is_not_said_to_be_left():
     )
 
 
+@pytest.mark.parametrize(
+    ("factor", "line", "sentence"),
+    [
+        (1.02, "the gradient grows 1.02-fold", "it grows 1.02-fold"),
+        (1.004, "the gradient hardly changes", "it hardly changes"),
+        (0.996, "the gradient hardly changes", "it hardly changes"),
+        (0.98, "0.98 of the gradient is left", "0.98 of it is left"),
+    ],
+)
+def test_a_gradient_is_never_said_to_grow_1_fold_nor_to_keep_1_of_itself(factor, line, sentence):
+    module = layer(linear, hidden=3)
+    with torch.no_grad():
+        module.U_l0.copy_(factor ** (1 / 50) * torch.eye(3))
+    seen = flow.examine(module, noise(61))
+    assert seen.verdict == "HEALTHY"
+    assert seen.line.endswith(f"over 50 steps {line}")
+    assert f"over 50 steps {sentence}" in says(seen)["Influence of each step on each loss"]
+
+
 @pytest.mark.parametrize("name", [name for name in elman.cells.names() if name not in ("cfc", "lstm_projected")])
 def test_no_sentence_of_any_cell_speaks_of_what_it_does_not_have(name):
     equations = elman.cells.find(name)

@@ -75,6 +75,11 @@ class Influence:
         lag = min(FAR, len(self.curve) - 1)
         return lag, float(self.curve[lag])
 
+    @property
+    def hardly_changes(self) -> bool:
+        """Check whether the curve is within 1 % of 1 there."""
+        return abs(self.far[1] - 1) < 0.01
+
 
 @dataclass(frozen=True)
 class LagShares:

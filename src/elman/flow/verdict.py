@@ -81,7 +81,7 @@ def _exploding(evidence: Evidence) -> str:
         # (a forget gate near 1) can have one, although its gradient does not grow.
         rate, (lag, grown) = float(spectrum.exponents[0]), flow.influence[ending].far
         if min(rate, spectrum.late) > GROWTH and grown > 1:
-            return f"{ending}: changes of the state grow by e^{rate:.3g} a step, the gradient by {grown:.2g} over {lag}"
+            return f"{ending}: changes of the state grow by e^{rate:.3g} a step, the gradient by {grown:.3g} over {lag}"
     hard = 0.0 if evidence.training is None else evidence.training.hard
     return f"{write_percent(hard)} of the updates were clipped by more than tenfold" if hard > HARD else ""
 
@@ -169,11 +169,14 @@ def _healthy(evidence: Evidence) -> str:
     if flow is None:
         return "nothing was measured" if evidence.training is None else evidence.training.describe()
     first = max(float(spectrum.exponents[0]) for spectrum in flow.lyapunov.values())
-    lag, left = min((one.far for one in flow.influence.values()), key=lambda pair: pair[1])
+    faintest = min(flow.influence.values(), key=lambda one: one.far[1])
+    lag, left = faintest.far
     if lag == 0:
         return "the sequences have one step, so no gradient travels through time"
+    if faintest.hardly_changes:
+        return f"λ₁ = {first:+.3g}; over {_count(lag)} the gradient hardly changes"
     if left > 1:
-        return f"λ₁ = {first:+.3g}; over {_count(lag)} the gradient grows {left:.2g}-fold"
+        return f"λ₁ = {first:+.3g}; over {_count(lag)} the gradient grows {left:.3g}-fold"
     if left >= VANISHED:
         return f"λ₁ = {first:+.3g}; over {_count(lag)} {left:.2g} of the gradient is left"
     if not evidence.order_needed:

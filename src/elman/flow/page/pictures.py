@@ -139,6 +139,8 @@ def _describe_influence(one: Influence) -> str:
     if math.isnan(one.slope):
         return "is 0 from the first step back"
     over = f"over {write_steps(lag)}"
+    if one.hardly_changes:
+        return f"{describe_slope(one.slope)}; {over} it hardly changes"
     return f"{describe_slope(one.slope)}; {over} " + (
         f"it grows {write_number(left)}-fold" if left > 1 else f"{write_number(left)} of it is left"
     )
