@@ -11,7 +11,7 @@ from elman.encoders.batches import answer
 from elman.encoders.targets import Targets
 from elman.scores.classes import ClassScores, NumberScores
 from elman.scores.share import wilson_interval
-from elman.scores.verdict import judge
+from elman.scores.verdict import judge, needs_order
 from elman.tasks.classify.scoring import score_outputs, shuffled_outputs
 from few_examples import encoded
 
@@ -138,6 +138,51 @@ def test_the_model_without_recurrence_is_judged(share, parameters, said):
         assert both == f"{shuffled} {said}"
     placed = judge(right(0.82), 100, shuffled=[right(0.7)], places=True, **other)
     assert placed == f"Order matters: accuracy 82.0%, 70.0% {SHUFFLED} {said}", "one that reads places reads the order"
+
+
+def test_a_better_baseline_that_reads_places_shows_that_order_matters():
+    """Where only places decide, a network that has learnt nothing scores the same on shuffled steps."""
+    ours, shuffled, bag = right(0.583, 120), [right(0.517, 120)], right(1.0, 120)
+    facts = {"other": bag, "what": "a bag of 4-mers and their places", "other_parameters": 25}
+    assert judge(ours, 100, shuffled=shuffled, places=True, **facts).startswith(
+        "Order matters, and the model makes no clear use of it: accuracy 58.3%, 51.7% with the steps shuffled. "
+        "A bag of 4-mers and their places does better: 100.0% with 1/4 of the parameters."
+    )
+    assert needs_order(ours, shuffled=shuffled, other=bag, places=True) is True
+    assert judge(ours, 100, shuffled=shuffled, **facts).startswith("Order makes no clear difference: ")
+    nothing = [right(0.5)]
+    assert needs_order(right(0.5), shuffled=nothing, other=right(0.9), places=True) is True, (
+        "also at a constant's score"
+    )
+
+
+@pytest.mark.parametrize("share", [0.6, 0.81, 0.83])
+def test_a_baseline_that_reads_places_and_is_not_clearly_better_shows_nothing(share):
+    ours, shuffled, bag = right(0.81), [right(0.8)], right(share)
+    assert needs_order(ours, shuffled=shuffled, other=bag, places=True) is False
+    said = judge(ours, 100, shuffled=shuffled, other=bag, what="a bag", other_parameters=100, places=True)
+    assert said.startswith("Order makes no clear difference: ")
+
+
+@pytest.mark.parametrize(
+    ("ours", "shuffled", "other", "needed"),
+    [
+        (right(0.52), [right(0.5)], None, None),
+        (right(0.53), [right(0.45)], right(0.5), None),
+        (NumberScores(11, 3.0, 2.0, -0.1), [NumberScores(11, 3.5, 2.5, -0.2)], None, None),
+        (right(0.52), [right(0.5)], right(0.9), False),
+        (right(0.82), [right(0.81)], None, False),
+        (right(0.82), [right(0.7)], right(0.83), False),
+        (right(0.82), [right(0.7)], right(0.75), True),
+    ],
+)
+def test_a_network_that_learnt_nothing_does_not_know_whether_the_data_need_order(ours, shuffled, other, needed):
+    assert needs_order(ours, shuffled=shuffled, other=other) is needed
+
+
+@pytest.mark.parametrize(("share", "needed"), [(0.75, True), (0.81, None), (0.9, None)])
+def test_a_constant_answer_may_have_scores_of_its_own(share, needed):
+    assert needs_order(right(0.82), shuffled=[right(0.7)], constant=right(share)) is needed
 
 
 @pytest.mark.parametrize(("share", "is_said"), [(0.6, True), (0.95, False)])

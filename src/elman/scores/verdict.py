@@ -65,7 +65,8 @@ def judge(
         what: name of the baseline, such as `a bag of words`.
         other_parameters: how many it has.
         finished: whether it was trained to its end; one that was not, and is worse, is no evidence.
-        places: whether it reads where each step stands; that it does as well says nothing of the order then.
+        places: whether it reads where each step stands; then it shows that order matters where it is clearly better,
+            and says nothing of it where it does as well.
         steps: word for the steps.
     """
     score = f"{ours.measure} {ours.write(ours.quality)}"
@@ -73,8 +74,9 @@ def judge(
     if shuffled:
         mean = sum(one.quality for one in shuffled) / len(shuffled)
         figures = f"{score}, {ours.write(mean)} with the {steps} shuffled"
-        if needs_order(ours, shuffled=shuffled, other=None if places else other):
-            sentences.append(f"Order matters: {figures}.")
+        if needs_order(ours, shuffled=shuffled, other=other, places=places):
+            unused = "" if _reads_order(ours, shuffled) else ", and the model makes no clear use of it"
+            sentences.append(f"Order matters{unused}: {figures}.")
         elif _reads_order(ours, shuffled):
             sentences.append(f"The model reads the order ({figures}), but that does not pay.")
         else:
@@ -106,16 +108,45 @@ def judge_mixture(ours: Judged, alone: Judged, other: Judged) -> str:
     return f"The answers of both are mixed: {ours.measure} {ours.write(ours.quality)}; {work}."
 
 
-def needs_order(ours: Judged, *, shuffled: Sequence[Judged] = (), other: Judged | None = None) -> bool | None:
-    """Check whether the order of the steps raises the score; None where steps were not shuffled.
+def needs_order(
+    ours: Judged,
+    *,
+    shuffled: Sequence[Judged] = (),
+    other: Judged | None = None,
+    places: bool = False,
+    constant: Judged | None = None,
+) -> bool | None:
+    """Check whether the order of the steps raises the score; None where that is not known.
 
-    It does not where the model scores as well on shuffled steps, or where a model without recurrence, or a constant
-    answer, does as well as this one.
+    It does where the model scores better in order than shuffled, unless a baseline that reads no places does as well;
+    and where one that reads places is clearly better than the model, in order and shuffled. It is not known where steps
+    were not shuffled, or where neither the model nor such a baseline has learnt more than a constant answer.
+
+    Args:
+        ours: the scores of the recurrent model.
+        shuffled: its scores with the steps shuffled.
+        other: the scores of the non-recurrent baseline.
+        places: whether the baseline reads where each step stands.
+        constant: the scores of a constant answer, where those of the task do not compare themselves with one.
     """
     if not shuffled:
         return None
-    as_good = other is not None and (other.quality >= ours.quality or not ours.differs(other.quality))
-    return _reads_order(ours, shuffled) and not as_good and not ours.constant()
+    if other is not None and places:
+        if _is_better(other, ours) and all(_is_better(other, one) for one in shuffled):
+            return True
+        other = None
+    as_good = other is not None and not (other.quality < ours.quality and ours.differs(other.quality))
+    if not _has_learnt(ours, constant) and not (as_good and other is not None and _has_learnt(other, constant)):
+        return None
+    return _reads_order(ours, shuffled) and not as_good
+
+
+def _has_learnt(scores: Judged, constant: Judged | None) -> bool:
+    return not scores.constant() and (constant is None or _is_better(scores, constant))
+
+
+def _is_better(scores: Judged, other: Judged) -> bool:
+    return scores.quality > other.quality and scores.differs(other.quality)
 
 
 def _reads_order(ours: Judged, shuffled: Sequence[Judged]) -> bool:

@@ -10,11 +10,13 @@ from sklearn.linear_model import LogisticRegression
 
 from elman.data.dataset import Columns
 from elman.encoders.targets import Targets
+from elman.tasks import classify
 from elman.tasks.classify.baseline import linear as module
 from elman.tasks.classify.baseline.bags import BagReader, Bags, LinearOnBags, _Sum
 from elman.tasks.classify.baseline.frame_summaries import SummaryReader
 from elman.tasks.classify.baseline.linear import train_baseline
 from elman.tasks.classify.scoring import score_outputs
+from elman.tasks.inspection import inspect_trained
 from few_examples import encoded
 
 TEXT, SERIES = Columns({"text": "text"}), Columns({"x": "series"})
@@ -236,3 +238,16 @@ def test_labels_and_numbers_are_learnt_too(units, monkeypatch):
     examples = encoded(inputs, answers, labels, columns)
     outputs = train_baseline(examples, examples, labels, units=units).outputs(examples)
     assert score_outputs(labels, outputs, examples.targets).quality > 0.9
+
+
+def test_data_whose_places_decide_need_order_though_the_network_has_learnt_nothing(tmp_path):
+    drawn = random.Random(5)
+    for name, at in (("early", 3), ("late", 17)):
+        rows = [drawn.choices("ACGT", k=29) for _ in range(101)]
+        texts = ["".join([*row[:at], *"TATAAT", *row[at + 6 :]]) for row in rows]
+        (tmp_path / f"{name}.fa").write_text("".join(f">{name}{i}\n{text}\n" for i, text in enumerate(texts)))
+    model = classify.train(tmp_path, hidden=3, epochs=1, learning_rate=1e-6, folds=1, quiet=True)
+    assert model.metrics["baseline"]["what"].endswith("and their places")
+    assert model.metrics["order_needed"] is True
+    assert model.metrics["verdict"].startswith("Order matters, and the model makes no clear use of it: ")
+    assert "these data do not need it" not in inspect_trained(model, [tmp_path], "a model", explain=False).flow.line

@@ -156,7 +156,7 @@ def _compare(
         "network": alone.to_dict(),
         "baseline": {**facts, **other.to_dict()},
         "shuffled": [one.to_dict() for one in shuffled],
-        "order_needed": needs_order(alone, shuffled=shuffled, other=None if baseline.reads_places else other),
+        "order_needed": needs_order(alone, shuffled=shuffled, other=other, places=baseline.reads_places),
         "verdict": " ".join(filter(None, [verdict, mixed])),
     }
 

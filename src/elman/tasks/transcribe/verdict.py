@@ -47,7 +47,7 @@ def compare(
         "baseline": {**facts, **baselines.network.to_dict()},
         "most_frequent": {"text": baselines.usual_text, **usual.to_dict()},
         "shuffled": [scores.to_dict() for scores in shuffled],
-        "order_needed": needs_order(ours, shuffled=shuffled, other=baselines.network),
+        "order_needed": needs_order(ours, shuffled=shuffled, other=baselines.network, constant=usual),
         "verdict": f"{verdict} {last}",
     }
 
