@@ -6,6 +6,11 @@ A recipe whose models are exported to ONNX has a file `exported.py` with
     step_graphs(model) -> dict               the same of one time step, states in and out; where that means something
     describe(model) -> dict                  what the card says about models of this task: vocabulary, classes, columns
 
+Where a model may be more than one network (`model.alone()`), also
+
+    describe(model, alone) -> dict           the same of the first network, which `alone` names
+    score_alone(model) -> str                the held-out score of a network alone; empty where it was not measured
+
 >>> export_model("missing.elman.safetensors", "model.onnx")  # doctest: +ELLIPSIS
 Traceback (most recent call last):
 elman.errors.DataError: missing.elman.safetensors does not exist. Check the path; the current folder is ...
@@ -15,7 +20,7 @@ import importlib
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from elman.errors import ConfigError
+from elman.errors import BackendError, ConfigError
 from elman.paths import refuse_shared
 from elman.tasks import web
 from elman.tasks.registry import RECIPES, Entry, recipe_of
@@ -77,14 +82,19 @@ def export_model(
     if target.form != "object" and processor is not None:
         raise ConfigError("export: a target is that of an object file. Name one, -o FILE.o, or drop --target.")
     whole = recipe.load(model)
-    chosen = _choose_networks(whole, model, alone, target.form)
+    if target.form in web.FORMS:
+        web.refuse_impossible(recipe, whole.alone(), target.form, model, step, lambda: _advise_onnx(recipe, whole))
+    chosen = _choose_networks(recipe, whole, model, alone, target.form)
     if target.form == "object":
         refuse_shared({"the header": header_of(target.path)}, {"the model": [str(model)]})
-    if target.form in ("c", "object"):
-        return _write_layers(chosen, choose(path, FORMS, target.form, force), force, chosen is not whole, processor)
+    if target.form in ("c", "object") or (target.form == "wasm" and not web.has_functions(recipe)):
+        score = "" if chosen is whole else _score_alone(recipe, whole)
+        target = choose(path, FORMS, target.form, force)
+        return _write_layers(chosen, target, force, chosen is not whole, score, processor)
     if target.form in web.FORMS:
         target = choose(path, FORMS, target.form, force)
-        return web.export_to_web(recipe, chosen, _card(recipe, whole, chosen, licence), target, model, step)
+        card, part = _card(recipe, whole, chosen, licence), _name_alone(recipe, whole, chosen)
+        return web.export_to_web(recipe, chosen, card, target, model, part)
     if not recipe.has("exported"):
         able = ", ".join(entry.name for entry in RECIPES if entry.has("exported"))
         raise ConfigError(
@@ -118,12 +128,26 @@ def why_unverified(path: str | PathLike[str], form: str | None = None) -> str:
 
 def _card(recipe: Entry, whole: Any, chosen: Any, licence: str | None) -> dict[str, Any]:
     """Return the card of the part of a model that is exported."""
-    own = recipe.part("exported", "describe")(chosen) if recipe.has("exported") else {}
+    alone = _name_alone(recipe, whole, chosen)
+    own = recipe.part("exported", "describe")(chosen, *filter(None, [alone])) if recipe.has("exported") else {}
     card = {**describe(recipe, whole), **own, "licence": licence}
-    if chosen is not whole:
+    if alone:
+        score = _score_alone(recipe, whole) or "not measured"
         card["parameters"] = chosen.parameters
-        card["limits"] += " They are those of the whole model, of which the file holds the first network alone."
+        card["scores"] = [f"the first network alone: {score}", *(f"the whole model: {row}" for row in card["scores"])]
+        card["limits"] += " The file holds the first network alone, and all other scores are those of the whole model."
     return card
+
+
+def _name_alone(recipe: Entry, whole: Any, chosen: Any) -> str:
+    """Name the first network with its score; empty where all of the model is exported."""
+    score = "" if chosen is whole else _score_alone(recipe, whole)
+    return "" if chosen is whole else f"the first network alone{f' ({score})' if score else ''}"
+
+
+def _score_alone(recipe: Entry, whole: Any) -> str:
+    score: str = recipe.part("exported", "score_alone")(whole)
+    return score
 
 
 def describe(recipe: Entry, trained: Any) -> dict[str, Any]:
@@ -135,20 +159,46 @@ def describe(recipe: Entry, trained: Any) -> dict[str, Any]:
     return describe_model(trained, scores)
 
 
-def _choose_networks(model: Any, path: str | PathLike[str], alone: bool, form: str) -> Any:
+def _choose_networks(recipe: Entry, model: Any, path: str | PathLike[str], alone: bool, form: str) -> Any:
     """Return the model that is exported: all of it, or its first network alone."""
     first = model.alone()
+    if form in _TAKERS and form != "html" and model.module.recurrent.bidirectional:
+        return first  # which is refused where it would be written
     if alone and first is model:
         raise ConfigError(f"export: the answer of {path} is that of one network already. Drop --alone.")
-    # One in two directions is refused where it would be written.
-    is_refused = form != "html" and model.module.recurrent.bidirectional
-    if form in _TAKERS and not alone and first is not model and not is_refused:
+    if form in _TAKERS and not alone and first is not model:
         which = "the first network" if form == "html" else "the recurrent layers of the first"
+        other = ", or write all of it to .onnx" if _has_graphs(recipe, model) else ""
         raise ConfigError(
             f"export: the answer of {path} is not that of one network alone, and {_TAKERS[form]} one. Add --alone to "
-            f"write {which}, or write all of it to .onnx."
+            f"write {which}{other}."
         )
     return first if alone else model
+
+
+def _advise_onnx(recipe: Entry, model: Any) -> str:
+    """Say how a model that cannot become a page is written to ONNX, which does not refuse it as well."""
+    if _has_graphs(recipe, model):
+        return "Write it to ONNX, -o NAME.onnx."
+    if _has_graphs(recipe, model.alone()):
+        return "Write its first network to ONNX, -o NAME.onnx --alone."
+    return "Use the model in Python."
+
+
+def _has_graphs(recipe: Entry, model: Any) -> bool:
+    """Return whether a model is written to ONNX; where that is not installed, only whether its task is."""
+    from elman.export import require_onnx
+
+    if not recipe.has("exported"):
+        return False
+    try:
+        require_onnx()
+        _graphs_of(recipe, model, step=False)
+    except BackendError:
+        return True
+    except ConfigError:
+        return False
+    return True
 
 
 def _graphs_of(recipe: Entry, model: Any, step: bool) -> "dict[str, ModelGraph]":
@@ -161,7 +211,7 @@ def _graphs_of(recipe: Entry, model: Any, step: bool) -> "dict[str, ModelGraph]"
 
 
 def _write_layers(
-    model: Any, target: "TargetFile", force: bool, several: bool, processor: str | None
+    model: Any, target: "TargetFile", force: bool, several: bool, score: str, processor: str | None
 ) -> "ExportedFiles":
     from elman.export.c_declarations import name_of
     from elman.export.network import take
@@ -173,6 +223,10 @@ def _write_layers(
         from elman.export import c_file
 
         agreement = c_file.put(network, target, name)
+    elif target.form == "wasm":
+        from elman.export.wasm import layer as module
+
+        agreement = module.put(network, target)
     else:
         from elman.export.objects import layer, targets
 
@@ -189,5 +243,7 @@ def _write_layers(
         if isinstance(part, Recurrent) and part is not model.module.recurrent
     ]
     also = f" nor the recurrent layers {', '.join(further)}" if further else ""
-    note = f"what stands around them, such as embeddings and readout, is not in it{also}; -o FILE.onnx writes all"
+    note = f"what stands around them, such as embeddings and readout, is not in it{also}; "
+    note += "-o FILE.onnx --alone writes all of that network" if several else "-o FILE.onnx writes all"
+    note += f", which has {score}" if score else ""
     return ExportedFiles(tuple(files), f"the recurrent layers{which} alone", agreement, elsewhere + note)

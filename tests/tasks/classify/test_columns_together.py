@@ -15,7 +15,6 @@ from elman.export import read_card
 from elman.export.graph import Session
 from elman.tasks import classify
 from elman.tasks.classify.blending import BlendWeights
-from elman.tasks.classify.page import page_model
 from elman.tasks.classify.view import view
 from elman.tasks.exporting import export_model
 from small_trainings import SMALL
@@ -118,6 +117,7 @@ def test_a_file_of_onnx_is_asked_with_a_ticket_as_the_page_shows(tickets, tmp_pa
         assert found[0] == pytest.approx(own.numpy(), abs=2e-6)
 
 
-def test_a_page_is_refused_and_says_which_columns_are_too_many(model):
+def test_a_page_is_refused_and_says_which_columns_are_too_many(model, tmp_path):
+    model.save(tmp_path / "m")
     with pytest.raises(ConfigError, match=r"reads minutes, channel, opened beside a sequence.* -o NAME\.onnx"):
-        page_model(model)
+        export_model(tmp_path / "m", tmp_path / "m.html")

@@ -20,6 +20,8 @@ from elman.export.ports import axis_length, zero_states
 from elman.export.readouts import write_answer, write_joint, write_pooling
 from elman.export.sides import write_doubt, write_sides
 from elman.export.stack import write_network
+from elman.scores.classes import NumberScores
+from elman.scores.tables import show_share
 from elman.tasks.classify.exported_baseline import expect_baseline, write_baseline_graph
 from elman.tasks.classify.exported_input import ClassifierInput, WrittenInput, input_of
 from elman.tasks.classify.exported_step import write_step
@@ -30,15 +32,15 @@ from elman.vocabulary.tally import BETWEEN, FIRST, UNKNOWN
 from elman.vocabulary.words import pattern_of
 
 
-def describe(model: TrainedClassifier) -> dict[str, Any]:
-    """Return what the card says about this model alone."""
+def describe(model: TrainedClassifier, alone: str = "") -> dict[str, Any]:
+    """Return what the card says about this model alone; `alone` names a network that was one of several."""
     own = {"classes": model.classes, "targets": model.targets.kind, "columns": model.columns.to_dict()}
     given = input_of(model)
     encoder = given.encoder
     special = {"padding": 0, "unknown": UNKNOWN, "between_columns": BETWEEN, "first": FIRST}
     return {
         **own,
-        "holds": _say_whole(model),
+        "holds": _say_whole(model, alone),
         "networks": len(model.members),
         "mixed": model.blend.to_dict(),
         "encoder": encoder.to_dict(),
@@ -46,6 +48,19 @@ def describe(model: TrainedClassifier) -> dict[str, Any]:
         **({"special_units": special} if encoder.units else {}),
         **({"pattern": pattern_of()} if getattr(encoder, "unit", "") == "word" else {}),
     }
+
+
+def score_alone(model: TrainedClassifier) -> str:
+    """Write the held-out score of a network without others and without its baseline; empty where it has none."""
+    validation = model.metrics.get("validation", {})
+    own = model.metrics.get("network") if model.blend.baseline else validation
+    if not validation or not own:
+        return ""
+    measure = validation["measure"]
+    score = own[measure.lower().replace("-", "_")]
+    if score is None:
+        return ""
+    return f"{measure} {f'{score:.4g}' if measure == NumberScores.measure else show_share(score)}"
 
 
 def graphs(model: TrainedClassifier) -> dict[str, ModelGraph]:
@@ -107,9 +122,9 @@ class _Networks(nn.Module):
         return cast("SequenceClassifier", self.networks[number]), baseline
 
 
-def _say_whole(model: TrainedClassifier) -> str:
+def _say_whole(model: TrainedClassifier, alone: str) -> str:
     networks, blend = len(model.members), model.blend
-    what = "one network" if networks == 1 else f"the mean of {networks} networks"
+    what = alone or ("one network" if networks == 1 else f"the mean of {networks} networks")
     if model.targets.kind != "number" and blend.network != 1:
         what += f", at temperature {blend.temperature:.3g}"
     baselines = sorted({one.baseline.what for one in model.members if one.baseline is not None and blend.baseline})

@@ -94,17 +94,17 @@ def write_step(model: TrainedClassifier) -> ModelGraph:
 
 def _find_input(model: TrainedClassifier) -> SequenceInput:
     """Return what a model reads, if it can read it step by step."""
-    require_forward(model.module.recurrent)
-    if model.alone() is not model:
-        raise ConfigError(
-            "export: the answer of this model is made of more than one network, and a step is of one. Add --alone."
-        )
-    given = input_of(model)
+    given = input_of(model.alone())
     if not isinstance(given, SequenceInput) or not isinstance(model.module.front, Units | PlainFrames):
         placed = isinstance(model.module.front, PlacedUnits)
         many = "reads the place of each step" if placed else "reads several steps at once"
         what = many if isinstance(given, SequenceInput) else "reads rows, which are one step"
         raise ConfigError(f"export: this model {what}. Drop --step.")
+    require_forward(model.module.recurrent)
+    if model.alone() is not model:
+        raise ConfigError(
+            "export: the answer of this model is made of more than one network, and a step is of one. Add --alone."
+        )
     return given
 
 

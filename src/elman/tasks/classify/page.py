@@ -18,7 +18,6 @@ from elman.encoders.letters import LettersEncoder
 from elman.encoders.mel import DELTA_REACH, FLOOR, cosines, mel_bank
 from elman.encoders.sound import SoundEncoder
 from elman.encoders.words import WordsEncoder
-from elman.errors import ConfigError
 from elman.export.checking import LENGTHS
 from elman.export.expected import expecting
 from elman.export.network import take
@@ -35,34 +34,26 @@ from elman.vocabulary.tally import FIRST
 _LEAST_RATE = 8_000  # that every browser must decode to (Web Audio API 1.1, section 1.1)
 
 
-def page_model(model: TrainedClassifier) -> WebModel:
-    """Return what a page is made of.
-
-    Raises:
-        ConfigError: the model does not read text, or is not one network.
-    """
+def obstacle(model: TrainedClassifier) -> str:
+    """Return why a model cannot become a page; empty where it can."""
+    encoder = model.encoder
     if model.covariates is not None:
         columns = name_some([*model.covariates.numbers, *model.covariates.categories, *model.covariates.dates])
-        raise ConfigError(
-            f"export: this model reads {columns} beside a sequence, and a page reads one kind of input. Write it to "
-            "ONNX, -o NAME.onnx, or train with --input to name columns of one kind."
-        )
-    module, writer, encoder = model.module, ModuleWriter(), model.encoder
+        return f"this model reads {columns} beside a sequence, and a page reads one kind of input"
     if not isinstance(encoder, WordsEncoder | LettersEncoder | SoundEncoder):
-        raise ConfigError(
-            f"export: this model reads {encoder.kind}, and pages of classify read text, letters or sound. "
-            "Write it to ONNX."
-        )
-    if type(module) is not SequenceClassifier or model.others or model.blend.baseline:
-        raise ConfigError(
-            "export: the answer of this model is not that of one recurrent network, and a page has one. Add --alone, "
-            "or write it to ONNX."
-        )
+        return f"this model reads {encoder.kind}, and pages of classify read text, letters or sound"
     if isinstance(encoder, SoundEncoder) and encoder.features.rate < _LEAST_RATE:
-        raise ConfigError(
-            f"export: this model reads sound at {encoder.features.rate:,} Hz, and browsers decode it at "
-            f"{_LEAST_RATE:,} Hz or more. Write it to ONNX."
+        return (
+            f"this model reads sound at {encoder.features.rate:,} Hz, and browsers decode it at {_LEAST_RATE:,} Hz or "
+            "more"
         )
+    return ""
+
+
+def page_model(model: TrainedClassifier) -> WebModel:
+    """Return what a page is made of."""
+    module, writer, encoder = model.module, ModuleWriter(), model.encoder
+    assert isinstance(encoder, WordsEncoder | LettersEncoder | SoundEncoder)
     own = {
         "layers": write_runs(writer, take(module.recurrent)),
         "front": _write_front(writer, module.front),

@@ -19,26 +19,33 @@ from elman.export.pieces import numbers_of, write_embedding, write_linear
 from elman.export.ports import axis_length, zero_states
 from elman.export.sides import write_sides
 from elman.export.stack import write_network
+from elman.tasks.forecast.backtest import say_error
 from elman.tasks.forecast.blending import forecast_scaled
 from elman.tasks.forecast.exported_mixture import WrittenScaling, write_mixture
 from elman.tasks.forecast.model import TrainedForecaster
 from elman.tasks.forecast.module import SCALED_BY_OWN, SegmentForecaster, Windows, move_ends
+from elman.tasks.forecast.scores import ForecastScores
 
 _KINDS = {"history": DOUBLE, "usual": DOUBLE, "series": INT64}
 
 
-def describe(model: TrainedForecaster) -> dict[str, Any]:
-    """Return what the card says about this model alone."""
+def describe(model: TrainedForecaster, alone: str = "the network") -> dict[str, Any]:
+    """Return what the card says about this model alone; `alone` names a network that had a baseline mixed in."""
     mixed = "" if model.blend is None else f", mixed with the {model.blend.baseline} forecast"
     return {
-        "holds": f"the network with its scaling{mixed}: calibrated quantiles of the next steps, in the units of the "
-        "series",
+        "holds": f"{alone} with its scaling{mixed}: calibrated quantiles of the next steps, in the units of the series",
         "quantiles": list(model.module.quantiles),
         "lookback": model.lookback,
         "horizon": model.horizon,
         "columns": model.columns.to_dict(),
         "reading": model.reading.to_dict(),
     }
+
+
+def score_alone(model: TrainedForecaster) -> str:
+    """Write the held-out score of the network without what is mixed in; empty where it has none."""
+    own = model.metrics.get("network")
+    return say_error(ForecastScores(**own)) if own else ""
 
 
 def graphs(model: TrainedForecaster) -> dict[str, ModelGraph]:

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from elman.errors import ConfigError
 from elman.export.checking import LENGTHS
 from elman.export.expected import expecting
 from elman.export.network import take
@@ -24,19 +23,17 @@ from elman.tasks.forecast.model import TrainedForecaster
 from elman.tasks.forecast.module import SCALED_BY_OWN, SegmentForecaster, Windows
 
 
-def page_model(model: TrainedForecaster) -> WebModel:
-    """Return what a page is made of.
+def obstacle(model: TrainedForecaster) -> str:
+    """Return why a model cannot become a page; empty where it can."""
+    covariates = [name for name in ("past", "known", "static") if model.module.widths[name]]
+    if not covariates:
+        return ""
+    return f"this model reads covariates ({', '.join(covariates)}), and a page reads a series alone"
 
-    Raises:
-        ConfigError: the model reads covariates.
-    """
+
+def page_model(model: TrainedForecaster) -> WebModel:
+    """Return what a page is made of."""
     module, writer = model.module, ModuleWriter()
-    covariates = [name for name in ("past", "known", "static") if module.widths[name]]
-    if covariates:
-        raise ConfigError(
-            f"export: this model reads covariates ({', '.join(covariates)}), and a page reads a series alone. Write it "
-            "to ONNX."
-        )
     layers = write_runs(writer, take(module.recurrent))
     linear: dict[str, nn.Linear | None] = {"embed": module.embed, "readout": module.readout, "expect": module.expect}
     linear["lags"] = None if module.lags is None else module.lags.embed
