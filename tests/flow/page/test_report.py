@@ -15,7 +15,7 @@ from elman.flow.page.charts import Bar, Curve, Mark, draw_bars, draw_curves, dra
 from elman.flow.page.mattered import Mattered, draw_mattered
 from elman.flow.page.pictures import draw_figures
 from elman.flow.page.report import Subject, write_report
-from elman.flow.page.style import DARK, LIGHT
+from elman.flow.page.style import DARK, HUES, LIGHT
 from elman.flow.page.training_pictures import Training, draw_training
 from elman.nn import Recurrent
 
@@ -149,14 +149,31 @@ def test_equations_are_set_with_subscripts_and_the_states_of_the_step_before():
 
 
 def test_a_curve_goes_through_its_points_and_breaks_where_there_are_none():
-    y = np.array([1.0, np.nan, 4.0, 0.0, 2.0])
-    drawing = draw_curves([Curve(np.arange(5.0), y, "y")], ("x", "y"), log=True)
+    y = np.array([1.0, 1.0, np.nan, 4.0, 4.0, 0.0, 2.0, 2.0])
+    drawing = draw_curves([Curve(np.arange(8.0), y, "y")], ("x", "y"), log=True)
     (data,) = re.findall(r'<path d="(M[^"]*)" class="line blue"', drawing)
     assert data.count("M") == 3, "0 has no logarithm, and NaN is no number"
     heights = [float(h) for h in re.findall(r"M[\d.]+ ([\d.]+)", data)]
     first, third, last = heights
     assert third < last < first
     assert last == pytest.approx((first + third) / 2, abs=0.11), "2 lies midway between 1 and 4"
+
+
+@pytest.mark.parametrize("dashed", [False, True])
+def test_a_point_that_no_line_reaches_is_a_dot(dashed):
+    """A path of a single point has no length, or one that a render does not show."""
+    one = Curve(np.array([7.0]), np.array([3.0]), "validation", "red", dashed=dashed)
+    y = np.array([1.0, np.nan, 4.0, np.nan, 2.0, 5.0])
+    drawing = draw_curves([Curve(np.arange(6.0), y, "training", "blue"), one], ("x", "y"))
+    dots = {hue: re.findall(rf'<circle cx="([\d.]+)" cy="([\d.]+)" r="3" class="fill {hue}"', drawing) for hue in HUES}
+    assert {hue: len(places) for hue, places in dots.items() if places} == {"blue": 2, "red": 2}
+    (first, third), (last, legend) = dots["blue"], dots["red"]
+    heights = [float(y) for _, y in (third, last, first)]
+    assert heights[1] == pytest.approx(heights[0] + (heights[2] - heights[0]) / 3, abs=0.11), "3 is a third down"
+    assert float(legend[1]) < 20, "and so it is in the legend"
+    (line,) = re.findall(r'<path d="(M[^"]*L[^"]*)" class="line blue"', drawing)
+    assert line.count("M") == 1, "the points that are alone are no part of a line"
+    assert '<path d=""' not in drawing
 
 
 def test_a_long_curve_is_thinned_and_its_highest_stem_stays():

@@ -9,13 +9,13 @@ import base64
 import math
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from elman.flow.figures import Array
-from elman.flow.page.style import HUES, number, path, rect, svg, text
+from elman.flow.page.style import HUES, circle, number, path, rect, svg, text
 
 _WIDTH, _HEIGHT = 640.0, 250.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62.0, 16.0, 14.0, 42.0
@@ -151,9 +151,17 @@ def draw_curves(
         line = f"line {hue}{_DASHES[curve.dashed]}"
         if curve.lower is not None and curve.upper is not None:
             parts.append(_band(curve, across, up, hue))
-        parts.append(path(_stems(curve, across, up) if curve.stems else _line(curve.x, curve.y, across, up), line))
+        runs = [] if curve.stems else _runs(curve.x, curve.y, across, up)
+        drawn = _stems(curve, across, up) if curve.stems else _line(run for run in runs if len(run) > 1)
+        alone = [run[0] for run in runs if len(run) == 1]
+        parts += [path(drawn, line)] if drawn else []
+        parts += [circle(x, y, 3, f"fill {hue}") for x, y in alone]
         if legend:
-            parts += [path(f"M{number(at)} 14h20", f"{line} heavy"), text(at + 26, 18, curve.label, "small")]
+            dotted = alone and not drawn
+            parts.append(
+                circle(at + 10, 14, 3, f"fill {hue}") if dotted else path(f"M{number(at)} 14h20", f"{line} heavy")
+            )
+            parts.append(text(at + 26, 18, curve.label, "small"))
             at += 48 + 6.4 * len(curve.label)
     return svg(width, _HEIGHT, title or f"{axes[1]} over {axes[0]}", parts)
 
@@ -202,15 +210,19 @@ def _thin(curve: Curve, log: bool) -> Curve:
     return Curve(x, y, curve.label, curve.hue, bands[0], bands[1], curve.dashed, curve.stems)
 
 
-def _line(x: Array, y: Array, across: _Axis, up: _Axis) -> str:
-    data, drawing = [], False
+def _runs(x: Array, y: Array, across: _Axis, up: _Axis) -> list[list[tuple[float, float]]]:
+    """Return the places of points that follow each other; a run ends where a value is missing."""
+    runs: list[list[tuple[float, float]]] = [[]]
     for a, b in zip(x.tolist(), y.tolist(), strict=True):
-        seen = math.isfinite(b) and up.holds(b)
-        if seen:
-            data.append(f"{'L' if drawing else 'M'}{number(across(a))} {number(up(b))}")
-        drawing = seen
-    # A line through a single point has no length and would be invisible.
-    return "".join(data) + ("h.1" if data else "")
+        if math.isfinite(b) and up.holds(b):
+            runs[-1].append((across(a), up(b)))
+        elif runs[-1]:
+            runs.append([])
+    return [run for run in runs if run]
+
+
+def _line(runs: Iterable[list[tuple[float, float]]]) -> str:
+    return "".join("M" + "L".join(f"{number(x)} {number(y)}" for x, y in run) for run in runs)
 
 
 def _stems(curve: Curve, across: _Axis, up: _Axis) -> str:
@@ -226,8 +238,8 @@ def _band(curve: Curve, across: _Axis, up: _Axis, hue: str) -> str:
     x, lower, upper = curve.x[fine], curve.lower[fine], curve.upper[fine]
     if len(x) < 2:
         return ""
-    there = _line(x, upper, across, up).removesuffix("h.1")
-    back = _line(x[::-1], lower[::-1], across, up).removesuffix("h.1")
+    there = _line(_runs(x, upper, across, up))
+    back = _line(_runs(x[::-1], lower[::-1], across, up))
     return path(f"{there}L{back[1:]}z", f"fill band {hue}")
 
 

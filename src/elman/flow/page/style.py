@@ -84,6 +84,11 @@ def path(data: str, kind: str) -> str:
     return f'<path d="{data}" class="{kind}"/>'
 
 
+def circle(x: float, y: float, radius: float, kind: str) -> str:
+    """Draw a circle around its centre, such as a dot."""
+    return f'<circle cx="{number(x)}" cy="{number(y)}" r="{number(radius)}" class="{kind}"/>'
+
+
 def up(x: float, start: float, end: float) -> str:
     """Draw an arrow upwards, from one height to another."""
     line = path(f"M{number(x)} {number(start)}V{number(end + 6)}", "line")
