@@ -185,15 +185,22 @@ def test_torchs_defaults_forget_within_fifty_steps(kind: type[nn.RNNBase], least
     assert "4 of 101" in seen.sampling.sentence
 
 
-def test_a_forget_gate_that_is_a_parameter_alone_has_its_half_life() -> None:
+def leaky_layer(biases: list[float]) -> Recurrent:
+    """Make a layer whose forget gate is a parameter alone."""
+
     @cell
     def leaky(x, h, *, W, b):
         f = sigmoid(b.f)
         return f * h + (1 - f) * tanh(W @ x)
 
-    layer = Recurrent(leaky, 2, 3, dtype=torch.float64)
+    layer = Recurrent(leaky, 2, len(biases), dtype=torch.float64)
     with torch.no_grad():
-        layer.b_l0.copy_(torch.tensor([0.0, 1.0, 5.0]))
+        layer.b_l0.copy_(torch.tensor(biases))
+    return layer
+
+
+def test_a_forget_gate_that_is_a_parameter_alone_has_its_half_life() -> None:
+    layer = leaky_layer([0.0, 1.0, 5.0])
     (gate,) = flow.examine(layer, normal(13, 2, 2)).gates["l0"].gates
     f = torch.tensor([0.0, 1.0, 5.0], dtype=torch.float64).sigmoid()
     assert gate.half_life == pytest.approx((math.log(0.5) / f.log()).numpy(), rel=1e-12)
@@ -210,14 +217,7 @@ def test_a_gradient_that_does_not_fade_has_no_half_life(growth: float) -> None:
 
 
 def test_a_forget_gate_that_is_wide_open_keeps_its_state_for_ever() -> None:
-    @cell
-    def leaky(x, h, *, W, b):
-        f = sigmoid(b.f)
-        return f * h + (1 - f) * tanh(W @ x)
-
-    layer = Recurrent(leaky, 2, 3, dtype=torch.float64)
-    with torch.no_grad():
-        layer.b_l0.copy_(torch.tensor([0.0, 50.0, 50.0]))  # the sigmoid of 50 is 1 in float64
+    layer = leaky_layer([0.0, 50.0, 50.0])  # the sigmoid of 50 is 1 in float64
     seen = flow.examine(layer, normal(13, 2, 2))
     (gate,) = seen.gates["l0"].gates
     assert gate.half_life == pytest.approx([1.0, math.inf, math.inf])

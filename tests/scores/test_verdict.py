@@ -183,6 +183,8 @@ def test_a_network_that_learnt_nothing_does_not_know_whether_the_data_need_order
 @pytest.mark.parametrize(("share", "needed"), [(0.75, True), (0.81, None), (0.9, None)])
 def test_a_constant_answer_may_have_scores_of_its_own(share, needed):
     assert needs_order(right(0.82), shuffled=[right(0.7)], constant=right(share)) is needed
+    said = judge(right(0.82), 100, shuffled=[right(0.7)], constant=right(share))
+    assert said.startswith("Order matters:") == (needed is True), "what is said is what is known"
 
 
 @pytest.mark.parametrize(("share", "is_said"), [(0.6, True), (0.95, False)])

@@ -77,15 +77,12 @@ _LEARNERS: tuple[tuple[set[str], bool, str, Callable[[Columns, Iterable[Example]
     ({"sound"}, False, "sound", learn_sound),
     ({"image"}, False, "image", learn_image),
 )
-
-
-_SOUND, _IMAGE = ("features", "mels", "coefficients", "deltas", "normalise", "frame", "hop"), ("read", "longest_side")
 # The options that are for some kinds of encoders alone.
 _OF_KINDS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("text",): ("unit", "letters", "vocabulary", "min_count"),
     ("letters",): ("kmer",),
-    ("sound",): _SOUND,
-    ("image",): _IMAGE,
+    ("sound",): ("features", "mels", "coefficients", "deltas", "normalise", "frame", "hop"),
+    ("image",): ("read", "longest_side"),
     ("sound", "image"): ("augment",),
     ("letters", "sound", "image"): ("convolution",),
 }

@@ -53,6 +53,7 @@ def judge(
     other_parameters: int = 0,
     finished: bool = True,
     places: bool = False,
+    constant: Judged | None = None,
     steps: str = "steps",
 ) -> str:
     """Write the judgement in one or two sentences.
@@ -67,6 +68,7 @@ def judge(
         finished: whether it was trained to its end; one that was not, and is worse, is no evidence.
         places: whether it reads where each step stands; then it shows that order matters where it is clearly better,
             and says nothing of it where it does as well.
+        constant: see :func:`needs_order`.
         steps: word for the steps.
     """
     score = f"{ours.measure} {ours.write(ours.quality)}"
@@ -74,7 +76,7 @@ def judge(
     if shuffled:
         mean = sum(one.quality for one in shuffled) / len(shuffled)
         figures = f"{score}, {ours.write(mean)} with the {steps} shuffled"
-        if needs_order(ours, shuffled=shuffled, other=other, places=places):
+        if needs_order(ours, shuffled=shuffled, other=other, places=places, constant=constant):
             unused = "" if _reads_order(ours, shuffled) else ", and the model makes no clear use of it"
             sentences.append(f"Order matters{unused}: {figures}.")
         elif _reads_order(ours, shuffled):

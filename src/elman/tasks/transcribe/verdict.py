@@ -29,6 +29,7 @@ def compare(
     if baselines is None:
         return validation
     shuffled = [_score(model, held_out, torch.Generator().manual_seed(seed))]
+    usual = baselines.usual
     verdict = judge(
         ours,
         model.parameters,
@@ -37,9 +38,9 @@ def compare(
         what=baselines.what,
         other_parameters=baselines.parameters,
         finished=baselines.finished,
+        constant=usual,
         steps="frames",
     )
-    usual = baselines.usual
     last = f"Always “{abbreviate(baselines.usual_text)}” reaches {usual.write(usual.quality)}."
     facts = {"what": baselines.what, "parameters": baselines.parameters, "finished": baselines.finished}
     return {
