@@ -65,7 +65,13 @@ def reader_of(texts, kind, pooling, targets, **options):
     encoder = learn_encoder(columns, examples, InputSettings(**options))
     layers = Layers(hidden=7, layers=2, bidirectional=True)
     module = SequenceClassifier(
-        cells.gru, layers, front=encoder.front, outputs=targets.outputs, pooling=pooling, embedding=5
+        cells.gru,
+        layers,
+        front=encoder.front,
+        outputs=targets.outputs,
+        pooling=pooling,
+        embedding=5,
+        complements=getattr(encoder, "complements", ()),
     )
     if module.query is not None:
         torch.nn.init.normal_(module.query)

@@ -35,6 +35,7 @@ from unusual_cells import two_sided
 TEXTS = ["so bad", "What a good film it was", "good", "a Bad, bad night", "Ünder the sea it was good", ""]
 WINDOWS = ["acgtt", "ttgca", "cagta", "acgca", "tacgcgt", "gtu"]  # those that the first network learns from are alike
 GENES = ["acgtacgtta", "ttgac", "ca", "ggggttta", "tacgc", "gt"]
+STRANDS = ["ACGTACGTTA", "TTGAC", "CA", "GGGGTTTA", "TACNC", "GT"]
 CLASSES = Targets.learn("category", ["a", "b", "c"])
 LABELS = Targets.learn("labels", [("a", "b"), ("c",), ()])
 NUMBER = None  # each network has a scale of its own
@@ -95,6 +96,8 @@ KINDS = {
     "motifs": (texts(GENES, "letters"), {"kmer": 2, "convolution": True}, "mean", CLASSES),
     "windows": (texts(WINDOWS, "letters"), {"kmer": 1}, "max", CLASSES),
     "motifs at places": (texts(WINDOWS, "letters"), {"kmer": 2, "convolution": True}, "mean", CLASSES),
+    "both strands": (texts(STRANDS, "letters"), {"kmer": 2, "both_strands": True, "max_length": 7}, "max", NUMBER),
+    "strands and a row": (with_row(*texts(STRANDS, "letters")), {"kmer": 1, "both_strands": True}, "last", LABELS),
     "series": (series(), {}, "attention", NUMBER),
     "timed series": (timed(), {}, "max", CLASSES),
     "timed, the start": (timed(), {"max_length": 6}, "last", NUMBER),
@@ -140,13 +143,18 @@ def network(kind, number, own_cell="mgu", pooling=None, bidirectional=True):
         pooling=pooling or usual,
         embedding=5,
         covariates=0 if covariates is None else covariates.size,
+        complements=getattr(encoder, "complements", ()),
     )
     if module.query is not None:
         torch.nn.init.normal_(module.query)
     encoded = EncodedSet(learnt, range(len(learnt)), encoder, torch.zeros(len(learnt)), covariates=covariates)
     if encoder.units:
         reader = BagReader.learn(
-            encoded, range(len(learnt)), 29 if kind == "windows" else 9, getattr(encoder, "places", 0)
+            encoded,
+            range(len(learnt)),
+            29 if kind == "windows" else 9,
+            getattr(encoder, "places", 0),
+            getattr(encoder, "complements", ()),
         )
         layers = LinearOnBags(len(reader), own.outputs)
         torch.nn.init.normal_(layers.weight)

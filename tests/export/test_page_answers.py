@@ -40,6 +40,7 @@ STRANGE = ["", "GOOD-good, x\u0130 don't 3.5 \x1c so\xa0bad?", "ACGTTG", "𝄞 a
         pytest.param(WORDS, "text", "attention", NUMBERS, {"unit": "word", "letters": False}, id="a number"),
         pytest.param(GENOMES, "letters", "mean", CLASSES, {"kmer": 2, "convolution": True}, id="motifs"),
         pytest.param(WINDOWS, "letters", "max", CLASSES, {"kmer": 1}, id="places"),
+        pytest.param(GENOMES, "letters", "mean", LABELS, {"kmer": 2, "both_strands": True}, id="strands"),
     ],
 )
 def test_a_page_reads_texts_as_the_encoder_does_and_answers_as_the_model(

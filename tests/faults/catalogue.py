@@ -6,6 +6,7 @@ output of its recurrent layers is doubled.
 
 from faults.bag_catalogue import BAG_FAULTS
 from faults.caption_catalogue import CAPTION_FAULTS
+from faults.classify_catalogue import CLASSIFY_FAULTS
 from faults.counting_catalogue import COUNTING_FAULTS
 from faults.decoding_catalogue import DECODING_FAULTS
 from faults.equation_catalogue import EQUATION_FAULTS
@@ -432,5 +433,6 @@ FAULTS = (
     *TASK_FAULTS,
     *BAG_FAULTS,
     *CAPTION_FAULTS,
+    *CLASSIFY_FAULTS,
     *FORECAST_FAULTS,
 )

@@ -80,7 +80,7 @@ _LEARNERS: tuple[tuple[set[str], bool, str, Callable[[Columns, Iterable[Example]
 # The options that are for some kinds of encoders alone.
 _OF_KINDS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("text",): ("unit", "letters", "vocabulary", "min_count"),
-    ("letters",): ("kmer",),
+    ("letters",): ("kmer", "both_strands"),
     ("sound",): ("features", "mels", "coefficients", "deltas", "normalise", "frame", "hop"),
     ("image",): ("read", "longest_side"),
     ("sound", "image"): ("augment",),

@@ -19,7 +19,9 @@ from elman.data.dataset import Columns, Example
 from elman.encoders.fronts import Front, MotifsFront, Suggestions, UnitsFront
 from elman.encoders.limit import Limit
 from elman.encoders.settings import InputSettings
-from elman.errors import DataError
+from elman.encoders.strands import complements, with_complements
+from elman.errors import ConfigError, DataError
+from elman.phrases import name_some
 from elman.vocabulary.tally import BETWEEN, DROPPED, FIRST, UNKNOWN, Tally, join, number, require_different
 
 _MOST_KMERS = 100_000
@@ -37,6 +39,7 @@ class LettersEncoder:
         convolution: whether a convolution detects motifs first.
         limit: how many steps are read.
         places: the number of steps that all training sequences have; 0 where they differ.
+        both_strands: whether the layers read the reverse complement of each sequence too.
     """
 
     columns: tuple[str, ...]
@@ -45,6 +48,7 @@ class LettersEncoder:
     convolution: bool
     limit: Limit
     places: int = 0
+    both_strands: bool = False
     kind: ClassVar[str] = "letters"
     units: ClassVar[bool] = True
 
@@ -65,6 +69,11 @@ class LettersEncoder:
         """Suggest dropout on the input, unless units are single letters."""
         return Suggestions(dropout=DROPPED if self.kmer > 1 else 0.0)
 
+    @property
+    def complements(self) -> tuple[int, ...]:
+        """The number of the reverse complement of each unit, by its number; empty where one strand is read."""
+        return complements(self.known) if self.both_strands else ()
+
     @cached_property
     def _numbers(self) -> dict[str, int]:
         return number(self.known)
@@ -78,14 +87,15 @@ class LettersEncoder:
         return KmerRows(self, self._numbers)
 
     def augment(self, steps: Tensor, randomness: torch.Generator) -> Tensor:  # noqa: ARG002
-        """Leave letters unchanged: which of the two strands is read may be what tells the classes apart."""
+        """Leave letters unchanged: which strand is read may tell classes apart, and where not, the layers draw one."""
         return steps
 
     def describe(self) -> str:
         """Describe in one line what is read."""
         unit = "single letters" if self.kmer == 1 else f"{self.kmer} letters at once"
+        strands = "; both strands are read" if self.both_strands else ""
         places = f"; all sequences have {self.places:,} steps, whose places are read" if self.places else ""
-        return f"{unit}, {len(self.known):,} known{places}{self.limit.describe()}"
+        return f"{unit}, {len(self.known):,} known{strands}{places}{self.limit.describe()}"
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
@@ -97,6 +107,7 @@ class LettersEncoder:
             "convolution": self.convolution,
             "limit": self.limit.to_dict(),
             **({"places": self.places} if self.places else {}),
+            **({"both_strands": True} if self.both_strands else {}),
         }
 
 
@@ -124,8 +135,14 @@ def learn_letters(columns: Columns, examples: Iterable[Example], settings: Input
     """Count the k-mers of the training sequences.
 
     Raises:
-        DataError: no sequence has k letters.
+        ConfigError: both strands of several columns are to be read.
+        DataError: no sequence has k letters; or both strands are to be read, and a letter is no base of DNA.
     """
+    if settings.both_strands and len(columns.inputs) > 1:
+        raise ConfigError(
+            f"both_strands is given, and {name_some(list(columns.inputs))} are read together. Name one with input, or "
+            "drop both_strands."
+        )
     tally = Tally()
     lengths: list[int] = []
     for example in examples:
@@ -136,11 +153,13 @@ def learn_letters(columns: Columns, examples: Iterable[Example], settings: Input
     known = tally.most(_MOST_KMERS, 1)
     if not known:
         raise DataError(f"No sequence to learn from has {settings.kmer} letters. Lower kmer, or check the data.")
+    known = with_complements(known) if settings.both_strands else known
     limit = Limit(settings.max_length, max(lengths))
     read = min(lengths[0], settings.max_length or lengths[0])
     alike = len(lengths) > 1 and len(set(lengths)) == 1
     places = read if alike and 1 < read <= _MOST_PLACES else 0
-    return LettersEncoder(tuple(columns.inputs), settings.kmer, known, settings.convolution, limit, places)
+    convolution, both_strands = settings.convolution, settings.both_strands
+    return LettersEncoder(tuple(columns.inputs), settings.kmer, known, convolution, limit, places, both_strands)
 
 
 def _split(text: str, k: int) -> list[str]:

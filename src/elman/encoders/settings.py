@@ -73,6 +73,9 @@ class InputSettings(OptionTable):
         least=1,
     )
     kmer: int = option(3, "k of the overlapping k-mers of a genome", group="Input", least=1, most=8)
+    both_strands: bool = option(
+        False, "read DNA from either strand in training, and from both strands to answer", group="Input"
+    )
     read: str = option("rows", "read an image by rows or by pixels", group="Input", choices=IMAGE_READINGS)
     longest_side: int = option(
         64, "longest side of an image in pixels; larger ones are made smaller", group="Input", least=4, most=10_000

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from elman.encoders.fronts import CentredFrames, Convolution, Motifs, PlacedUnits, PlainFrames, Units
 from elman.encoders.scaling import Scaling
+from elman.encoders.strands import Strands
 from elman.errors import ConfigError
 from elman.export.graph import BOOL, FLOAT, GraphWriter
 from elman.export.ports import axis_length
@@ -41,6 +42,12 @@ def write_real(writer: GraphWriter, lengths: str, steps: str) -> str:
     number = writer.add("Squeeze", steps, writer.indices(0))
     time = writer.add("Range", writer.constant(np.int64(0)), number, writer.constant(np.int64(1)))
     return writer.add("Less", writer.add("Unsqueeze", time, writer.indices(1)), lengths)
+
+
+def write_other_strand(writer: GraphWriter, strands: Strands, steps: str, lengths: str) -> str:
+    """Write the reverse complements of units (T, B, 1), as :class:`elman.encoders.strands.Strands` reads them."""
+    turned = writer.add("ReverseSequence", steps, lengths, time_axis=0, batch_axis=1)
+    return writer.add("Gather", writer.constant(np.array(strands.complements, np.int64)), turned, axis=0)
 
 
 def write_scaling(writer: GraphWriter, rows: str, scaling: Scaling) -> str:

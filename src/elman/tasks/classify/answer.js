@@ -44,6 +44,18 @@ class Model {
 
   // The answer to numbered units, or to frames.
   compute({ steps }) {
+    const { complements } = this.own;
+    // Of DNA the other strand may be read as well: the complements in reverse order.
+    const strands = complements ? [steps, steps.map(([unit]) => [complements[unit]]).reverse()] : [steps];
+    const [first, second] = strands.map((strand) => this.read(strand));
+    const logits = first.map((value, j) => (second ? (value + second[j]) / 2 : value) * this.own.factor);
+    const [mean, deviation] = this.own.scale;
+    if (this.kind === "number") return [logits[0] * deviation + mean];
+    return this.kind === "labels" ? logits.map((logit) => 1 / (1 + Math.exp(-logit))) : softmax(logits);
+  }
+
+  // The outputs of the network.
+  read(steps) {
     this.network.release();
     this.network.functions.reset();
     const rows = this.front(steps);
@@ -53,11 +65,7 @@ class Model {
     const found = this.recurrent.run(x, rows.length, width);
     const output = Array.from(rows, (_, t) => this.network.numbers(found.rows + t * found.step, this.recurrent.size));
     const pooled = this.pool(output.map((row) => Float32Array.from(row)));
-    const outputs = this.network.apply("readout", pooled, this.own.outputs);
-    const logits = Array.from(outputs, (value) => value * this.own.factor);
-    const [mean, deviation] = this.own.scale;
-    if (this.kind === "number") return [logits[0] * deviation + mean];
-    return this.kind === "labels" ? logits.map((logit) => 1 / (1 + Math.exp(-logit))) : softmax(logits);
+    return Array.from(this.network.apply("readout", pooled, this.own.outputs));
   }
 
   // The vectors that the recurrent layers read.

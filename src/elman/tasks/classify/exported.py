@@ -10,12 +10,13 @@ from typing import Any, cast
 import numpy as np
 from torch import Tensor, nn
 
+from elman.encoders.strands import Strands
 from elman.encoders.targets import Targets
 from elman.export.checking import LENGTHS
 from elman.export.graph import DOUBLE, FLOAT, GraphWriter
 from elman.export.models import ModelGraph
 from elman.export.network import take
-from elman.export.pieces import numbers_of, write_front, write_linear
+from elman.export.pieces import numbers_of, write_front, write_linear, write_other_strand
 from elman.export.ports import axis_length, zero_states
 from elman.export.readouts import write_answer, write_joint, write_pooling
 from elman.export.sides import write_doubt, write_sides
@@ -134,6 +135,25 @@ def _say_whole(model: TrainedClassifier, alone: str) -> str:
 
 def _write_mixed(writer: GraphWriter, model: TrainedClassifier, member: FoldMember, given: WrittenInput) -> str:
     """Write the outputs of a network, mixed with those of its baseline, in the scale of the first: (B, outputs)."""
+    strands = member.module.strands
+    if strands is None:
+        return _write_reading(writer, model, member, given)
+    both = _write_both_strands(writer, strands, given)
+    halves = writer.indices(2, -1, model.targets.outputs)
+    answers = writer.add("Reshape", _write_reading(writer, model, member, both), halves)
+    total = writer.add("ReduceSum", answers, writer.indices(0), keepdims=0)
+    return writer.add("Mul", total, writer.constant(np.float32(0.5)))
+
+
+def _write_both_strands(writer: GraphWriter, strands: Strands, given: WrittenInput) -> WrittenInput:
+    """Write 2·B examples: what is given, and behind it the other strands."""
+    other = write_other_strand(writer, strands, given.steps, given.lengths)
+    lengths = writer.add("Concat", given.lengths, given.lengths, axis=0)
+    covariates = given.covariates and writer.add("Concat", given.covariates, given.covariates, axis=0)
+    return WrittenInput(writer.add("Concat", given.steps, other, axis=1), lengths, covariates=covariates)
+
+
+def _write_reading(writer: GraphWriter, model: TrainedClassifier, member: FoldMember, given: WrittenInput) -> str:
     outputs = _write_to_scale(writer, _write_one(writer, member.module, given), member.targets, model.targets)
     if model.blend.network != 1:
         outputs = writer.add("Mul", outputs, writer.constant(np.float32(model.blend.network)))

@@ -86,6 +86,8 @@ def _write_bags(writer: GraphWriter, reader: BagReader, steps: str, real: str, u
     _, tensors = reader.state()
     numbers = add("Transpose", add("Gather", steps, writer.constant(np.int64(0)), axis=2), perm=[1, 0])
     each = add("Cast", add("Transpose", real, perm=[1, 0]), to=DOUBLE)
+    if reader.alike is not None:
+        numbers = add("Gather", writer.constant(reader.alike), numbers)
     if reader.places.count:
         numbers, each = _write_places(writer, reader.places, numbers, each)
         units = reader.places.units * (1 + reader.places.count)

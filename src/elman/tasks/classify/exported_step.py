@@ -100,6 +100,8 @@ def _find_input(model: TrainedClassifier) -> SequenceInput:
         many = "reads the place of each step" if placed else "reads several steps at once"
         what = many if isinstance(given, SequenceInput) else "reads rows, which are one step"
         raise ConfigError(f"export: this model {what}. Drop --step.")
+    if model.module.strands is not None:
+        raise ConfigError("export: this model reads both strands, the other one from its end. Drop --step.")
     require_forward(model.module.recurrent)
     if model.alone() is not model:
         raise ConfigError(

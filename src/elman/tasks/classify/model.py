@@ -301,6 +301,7 @@ def build_module(
     """Build the module that a configuration describes."""
     layers, own = Layers.take(configuration)
     own |= {} if covariates is None else {"covariates": covariates.size}
+    own["complements"] = getattr(encoder, "complements", ())
     return SequenceClassifier(
         cell, layers, front=encoder.front, outputs=targets.outputs, suggested=encoder.suggested, **own
     )

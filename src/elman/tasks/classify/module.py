@@ -4,7 +4,8 @@ steps → front (embedding, spelling, convolution) → input dropout → stacked
 steps → dropout → readout
 
 Where other columns are read beside the sequence, their numbers are joined to what is pooled, and a layer of rectified
-units reads both, so that an answer may rest on the two together.
+units reads both, so that an answer may rest on the two together. Where both strands of DNA are read, all of it is done
+for each, and the answer is the mean.
 
 The answer is `outputs` numbers: logits of classes or labels, or one value.
 
@@ -16,6 +17,7 @@ torch.Size([2, 5])
 """
 
 import math
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -23,6 +25,7 @@ from torch import Tensor, nn
 
 from elman.backends.inputs import step_mask
 from elman.encoders.fronts import Front, Suggestions
+from elman.encoders.strands import Strands
 from elman.errors import ConfigError
 from elman.expr import Cell
 from elman.models.layers import Layers
@@ -51,6 +54,8 @@ class SequenceClassifier(nn.Module):
         input_dropout: dropout on the input of the recurrent layers; None takes the suggestion.
         word_dropout: probability to read a unit as an unknown one, in training.
         covariates: F, how many numbers are read beside a sequence; 0 where nothing is.
+        complements: the number of the reverse complement of each unit, where both strands are read; see
+            :mod:`elman.encoders.strands`.
 
     Raises:
         ConfigError: the cell reads more than its input, or there is no such pooling.
@@ -69,12 +74,14 @@ class SequenceClassifier(nn.Module):
         input_dropout: float | None = None,
         word_dropout: float = 0.0,
         covariates: int = 0,
+        complements: Sequence[int] = (),
     ) -> None:
         super().__init__()
         pooling = suggested.pooling if pooling is None else pooling
         if pooling not in POOLINGS:
             raise ConfigError(f"pooling is {pooling!r}; it must be one of {', '.join(POOLINGS)}.")
         self.pooling = pooling
+        self.strands = Strands(complements) if complements else None
         self.front = front.build(embedding, word_dropout)
         self.input_dropout = Dropout(suggested.dropout if input_dropout is None else input_dropout)
         self.sides = layers.side_inputs(cell)
@@ -94,8 +101,18 @@ class SequenceClassifier(nn.Module):
             covariates: (B, F) what is read beside the steps, where the module was made for it.
 
         Returns:
-            (B, outputs).
+            (B, outputs): where both strands are read, the mean of the answers by each; in training that by one of them.
         """
+        if self.strands is None:
+            return self._answer(steps, lengths, covariates)
+        if self.training:
+            return self._answer(self.strands.draw(steps, lengths), lengths, covariates)
+        both = torch.cat([steps, self.strands.other(steps, lengths)], dim=1)
+        twice = (None if one is None else torch.cat([one, one]) for one in (lengths, covariates))
+        first, second = self._answer(both, *twice).chunk(2)
+        return (first + second) / 2
+
+    def _answer(self, steps: Tensor, lengths: Tensor | None, covariates: Tensor | None) -> Tensor:
         if steps.is_floating_point():
             steps = steps.to(self.readout.weight.dtype)
         steps, carried = self.sides.divide(steps)

@@ -57,6 +57,7 @@ def page_model(model: TrainedClassifier) -> WebModel:
     own = {
         "layers": write_runs(writer, take(module.recurrent)),
         "front": _write_front(writer, module.front),
+        "complements": None if module.strands is None else module.strands.complements,
         "pooling": module.pooling,
         "query": None if module.query is None else module.query.tolist(),
         "outputs": model.targets.outputs,

@@ -176,6 +176,7 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
             seed=settings.seed,
             seconds=baseline_seconds(settings.seconds()),
             places=getattr(parts.encoder, "places", 0),
+            complements=getattr(parts.encoder, "complements", ()),
         )
         scored = parts.scored
         outputs = baseline.outputs(scored)
@@ -336,7 +337,7 @@ def _fixed_by_encoder(encoder: Encoder, settings: ClassifySettings) -> dict[str,
             if encoder.unit == "word":
                 found["letters"] = bool(encoder.letters)
         case LettersEncoder():
-            found["kmer"] = encoder.kmer
+            found |= {"kmer": encoder.kmer, "both_strands": encoder.both_strands}
         case SoundEncoder():
             found |= {name: getattr(encoder.features, name) for name in Features.__dataclass_fields__ if name != "rate"}
             found["normalise"] = "recording" if encoder.centred else "training"

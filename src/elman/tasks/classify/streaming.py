@@ -26,6 +26,7 @@ def can_stream(model: TrainedClassifier) -> bool:
     return (
         model.alone() is model
         and not model.module.recurrent.bidirectional
+        and model.module.strands is None  # the other strand begins where the sequence ends
         and isinstance(model.module.front, Units | PlacedUnits | PlainFrames)
         and not isinstance(model.encoder, ImageEncoder | TableEncoder)
         and len(model.columns.inputs) == 1

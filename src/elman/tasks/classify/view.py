@@ -39,6 +39,10 @@ def view(model: TrainedClassifier, data: Any) -> View:
     """
     examples = model.encode(open_again(model, data))
     module = copy.deepcopy(model.module).double().eval()
+    notes = [f"the first of {1 + len(model.others)} networks, whose mean answers"] if model.others else []
+    if module.strands is not None:
+        module.strands = None
+        notes.append("each sequence as it is given; the answer is the mean with that of its other strand")
 
     def choose(most: int) -> _Few:
         indices = choose_examples(len(examples), most)
@@ -74,7 +78,7 @@ def view(model: TrainedClassifier, data: Any) -> View:
         what,
         model.metrics,
         constant,
-        [f"the first of {1 + len(model.others)} networks, whose mean answers"] if model.others else (),
+        notes,
     )
 
 

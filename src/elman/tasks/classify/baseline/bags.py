@@ -5,6 +5,7 @@ Then a unit at a place is counted as a unit of its own, behind those that are co
 
 The count n of a unit weighs 1 + log n, times 1 + log((1 + N) / (1 + how many of the N training examples have it)), and
 a bag has length 1 (Salton & Buckley 1988, with a smoothed logarithm). Units that no training example has are left out.
+Where both strands of DNA are read, a unit and its reverse complement are counted as one, and places say nothing.
 The numbers that are read beside the units are further columns behind them, with their value as weight.
 """
 
@@ -80,6 +81,7 @@ class BagReader:
         rarity: (V,) the weight of one of each.
         covariates: F, how many numbers are read beside the units.
         places: where units are counted as units of their own.
+        alike: (U,) the number that each unit is counted as; None where each is counted as it is.
     """
 
     def __init__(
@@ -88,11 +90,20 @@ class BagReader:
         rarity: NDArray[np.float64],
         covariates: int = 0,
         places: Places = Places(),
+        alike: NDArray[np.int64] | None = None,
     ) -> None:
         self._known, self._rarity, self._covariates, self.places = known, rarity, covariates, places
+        self.alike = alike
 
     @classmethod
-    def learn(cls, examples: EncodedSet, indices: Sequence[int], most: int, places: int = 0) -> Self:
+    def learn(
+        cls,
+        examples: EncodedSet,
+        indices: Sequence[int],
+        most: int,
+        places: int = 0,
+        complements: Sequence[int] = (),
+    ) -> Self:
         """Learn the most frequent units, at most so many, and how rare each is.
 
         Args:
@@ -100,17 +111,19 @@ class BagReader:
             indices: those to learn from.
             most: V, at most.
             places: at how many steps, from the start, a unit is one of its own.
+            complements: the number of the reverse complement of each unit, where both strands are read.
         """
-        placed = Places.of(places, examples, indices)
+        placed = Places.of(0 if complements else places, examples, indices)
+        alike = np.minimum(complements, np.arange(len(complements))) if complements else None
         counts: NDArray[np.int64] = np.zeros(0, dtype=np.int64)  # of the examples with each unit
         for index in indices:
-            units = np.unique(placed.number(_units(examples, index)))
+            units = np.unique(placed.number(_units(examples, index, alike)))
             if units[-1] >= len(counts):
                 counts = np.concatenate([counts, np.zeros(units[-1] + 1, dtype=np.int64)])
             counts[units] += 1
         known = np.sort((-counts).argsort(kind="stable")[: min(most, int((counts > 0).sum()))])
         covariates = 0 if examples.covariates is None else examples.covariates.shape[1]
-        return cls(known, 1 + np.log((1 + len(indices)) / (1 + counts[known])), covariates, placed)
+        return cls(known, 1 + np.log((1 + len(indices)) / (1 + counts[known])), covariates, placed, alike)
 
     def __len__(self) -> int:
         return len(self._known) + self._covariates
@@ -119,13 +132,15 @@ class BagReader:
         """Return what a file holds of it: plain data, and tensors by name."""
         plain = {"covariates": self._covariates} if self._covariates else {}
         plain |= {"places": self.places.count, "units": self.places.units} if self.places.count else {}
-        return plain, {"known": torch.from_numpy(self._known), "rarity": torch.from_numpy(self._rarity)}
+        tensors = {"known": torch.from_numpy(self._known), "rarity": torch.from_numpy(self._rarity)}
+        return plain, tensors if self.alike is None else {**tensors, "alike": torch.from_numpy(self.alike)}
 
     def read(self, examples: EncodedSet, indices: Sequence[int]) -> Bags:
         """Make the bags of some examples."""
         units, weights, starts, total = [], [], [], 0
         for index in indices:
-            distinct, counts = np.unique(self.places.number(_units(examples, index)), return_counts=True)
+            read = self.places.number(_units(examples, index, self.alike))
+            distinct, counts = np.unique(read, return_counts=True)
             places = np.minimum(np.searchsorted(self._known, distinct), len(self._known) - 1)
             kept = self._known[places] == distinct
             columns = places[kept]
@@ -179,6 +194,6 @@ def _sum(bags: Bags, rows: Tensor) -> Tensor:
     return embedding_bag(bags.units, rows.detach(), bags.starts, mode="sum", per_sample_weights=bags.weights)
 
 
-def _units(examples: EncodedSet, index: int) -> NDArray[np.int64]:
+def _units(examples: EncodedSet, index: int, alike: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
     units: NDArray[np.int64] = examples.steps(index)[:, 0].numpy()
-    return units
+    return units if alike is None else alike[units]

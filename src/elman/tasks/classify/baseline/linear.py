@@ -13,6 +13,7 @@ decay, and the update to stop at, are chosen on the validation examples.
 
 import copy
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -91,6 +92,7 @@ def train_baseline(
     seed: int = 1,
     seconds: float = 20.0,
     places: int = 0,
+    complements: Sequence[int] = (),
 ) -> Baseline:
     """Train the non-recurrent baseline that suits the examples.
 
@@ -105,6 +107,7 @@ def train_baseline(
         seed: of the initial weights, and of the order of examples.
         seconds: stop after about this much work; the examples are read in any case.
         places: at how many steps, from the start, a unit is one of its own; see `bags`.
+        complements: the number of the reverse complement of each unit, where both strands are read.
     """
     start = time.monotonic()
     drawn = torch.Generator().manual_seed(seed)
@@ -117,7 +120,7 @@ def train_baseline(
         what = f"a feed-forward network{_read_as(steps)}"
     else:
         chosen = _choose(training.lengths, _MOST_STEPS, drawn)
-        reader = BagReader.learn(training, chosen, _MOST_WEIGHTS // targets.outputs, places)
+        reader = BagReader.learn(training, chosen, _MOST_WEIGHTS // targets.outputs, places, complements)
         what = f"a bag of {units}{' and their places' if reader.places.count else ''}"
     aims = _Aims.of(training, torch.tensor(chosen))
     validated = reader.read(validation, range(len(validation)))

@@ -74,7 +74,15 @@ def read_baseline(plain: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Ba
         _require(entry.places >= 0 and (entry.units > 0) == (entry.places > 0))
         _require(weight.ndim == 2 and len(weight) == len(known) + entry.covariates)
         _require(len(known) > 0 and bool((known[1:] > known[:-1]).all()))
-        reader = BagReader(known.numpy(), rarity.double().numpy(), entry.covariates, Places(entry.places, entry.units))
+        alike = tensors.get("reader.alike")
+        _require(alike is None or (alike.dtype == torch.int64 and alike.ndim == 1 and _numbers_itself(alike)))
+        reader = BagReader(
+            known.numpy(),
+            rarity.double().numpy(),
+            entry.covariates,
+            Places(entry.places, entry.units),
+            None if alike is None else alike.numpy(),
+        )
         with torch.device("meta"):
             module: nn.Module = LinearOnBags(*weight.shape)
     else:
@@ -86,6 +94,10 @@ def read_baseline(plain: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Ba
     module.load_state_dict(own, assign=True)
     parameters = sum(value.numel() for value in own.values())
     return Baseline(entry.what, parameters, entry.examples, 0.0, True, module.eval(), reader)
+
+
+def _numbers_itself(alike: Tensor) -> bool:
+    return bool(((alike >= 0) & (alike <= torch.arange(len(alike)))).all())
 
 
 def _require(fits: bool) -> None:
