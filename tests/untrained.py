@@ -20,7 +20,9 @@ from speakable import RATE
 SAMPLES = round(1.3 * RATE)
 
 
-def make_transcriber(cell="gru", *, deltas=True, frame=25.0, hop=10.0, frames=None, bidirectional=False, running=True):
+def make_transcriber(
+    cell="gru", *, deltas=True, frame=25.0, hop=10.0, frames=None, bidirectional=False, running=True, look_ahead=0
+):
     """Make a model that was never trained, and that writes much."""
     torch.manual_seed(7)
     encoder = learn_encoder(["ab c d"], None if frames else RATE, frames, mels=11, frame=frame, hop=hop, deltas=deltas)
@@ -29,15 +31,18 @@ def make_transcriber(cell="gru", *, deltas=True, frame=25.0, hop=10.0, frames=No
     if running:
         encoder = replace(encoder, running=RunningScaling(moments.scaling(), prior=7, memory=40))
     layers = Layers(hidden=13, layers=2, bidirectional=bidirectional)
-    module = SpeechNetwork(cells.find(cell), layers, features=encoder.width, units=encoder.units, channels=17)
+    own = {"channels": 17, "look_ahead": look_ahead}
+    module = SpeechNetwork(cells.find(cell), layers, features=encoder.width, units=encoder.units, **own)
+    if look_ahead:
+        torch.nn.init.normal_(module.ahead.weight)
     for _ in range(3):
         module(torch.randn(50, 3, encoder.width) * 2, torch.tensor([50, 50, 9]))
-    configuration = {"hidden": 13, "layers": 2, "bidirectional": bidirectional, "channels": 17}
+    configuration = {"hidden": 13, "layers": 2, "bidirectional": bidirectional, **own}
     model = TrainedTranscriber(module=module.eval(), encoder=encoder, configuration=configuration)
     heard = np.random.default_rng(1).normal(-4, 3, (60, frames)) if frames else Sound(sound_of(8), RATE)
     few = EncodedSpeech(as_speech([heard]), encoder).batch([0])
     with torch.no_grad():
-        output, _ = module.recurrent(module.convolve(few.frames, few.lengths)[0])
+        output = module.look_ahead(module.recurrent(module.convolve(few.frames, few.lengths)[0])[0])
         torch.nn.init.normal_(module.readout.weight, std=40)
         module.readout.bias.copy_(-module.readout.weight @ output.mean((0, 1)))
     return model

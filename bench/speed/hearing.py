@@ -72,7 +72,7 @@ def run(pace: Pace = FULL) -> Result:
         f"peak memory of {minutes[0]} and {minutes[1]} minutes, {how}: {first:.0f} and {last:.0f} MiB"
         for how, (first, last) in memory.items()
     ]
-    lag = count_lag(make_hearer("GRU", bidirectional=False)[1])
+    lag = count_lag(make_hearer("GRU", bidirectional=False)[1], 0)
     assert lag is not None
     return Result(rows, notes=[f"a step is known {1000 * lag / RATE:g} ms after its beginning", *notes])
 

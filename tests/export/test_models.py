@@ -158,8 +158,9 @@ def test_a_forecaster_forecasts_in_the_units_of_the_series(decode, seasons, loga
     assert difference(found, [expected]) <= 1e-5
 
 
-def test_a_transcriber_gives_the_probabilities_that_greedy_ctc_reads(tmp_path):
-    model = make_transcriber("mgu", bidirectional=True)
+@pytest.mark.parametrize("options", [{"bidirectional": True}, {"look_ahead": 5}])
+def test_a_transcriber_gives_the_probabilities_that_greedy_ctc_reads(tmp_path, options):
+    model = make_transcriber("mgu", **options)
     write_models(tmp_path / "s.onnx", speech_graphs(model), {"task": "transcribe"}, force=False)
     frames, lengths = 2 * torch.randn(3, 51, model.encoder.width), torch.tensor([51, 9, 30])
     feeds = {"frames": frames.numpy(), "lengths": lengths.numpy()}

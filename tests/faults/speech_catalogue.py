@@ -326,6 +326,22 @@ SPEECH_FAULTS = (
         "any_size or single",
     ),
     Fault(
+        "a stream looks ahead from what it has read out before",
+        "tasks/transcribe/streaming.py",
+        "self._open = self._open[known:].clone()",
+        "self._open = self._open[max(0, known - 1) :].clone()",
+        STREAMING,
+        "any_size or single",
+    ),
+    Fault(
+        "at the end of a sound the steps that wait are lost",
+        "tasks/transcribe/streaming.py",
+        "known = len(self._open) if is_end else max(0, len(self._open) - ahead.steps)",
+        "known = max(0, len(self._open) - ahead.steps)",
+        STREAMING,
+        "any_size or single",
+    ),
+    Fault(
         "the running mean begins anew with every piece",
         "tasks/transcribe/streaming.py",
         "scaled, self._moments = self._running.apply(frames, self._moments)",

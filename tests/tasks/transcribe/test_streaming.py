@@ -14,7 +14,7 @@ from elman.tasks.transcribe.batches import EncodedSpeech
 from elman.tasks.transcribe.encoder import SpeechEncoder, as_example
 from elman.tasks.transcribe.intake import as_speech
 from elman.tasks.transcribe.listening import join_parts
-from elman.tasks.transcribe.module import SUBSAMPLING
+from elman.tasks.transcribe.module import SUBSAMPLING, RowConvolution
 from elman.tasks.transcribe.settings import TranscribeSettings
 from elman.tasks.transcribe.streaming import ArrivingSteps, count_lag
 from elman.training.splits import split
@@ -55,6 +55,8 @@ def hear(stream, pieces):
         ("gru", {}),
         ("lstm", {"deltas": False, "frame": 31.0, "hop": 7.0}),
         ("gru", {"frame": 20.0, "hop": 25.0}),
+        ("lstm", {"look_ahead": 3}),
+        ("gru", {"look_ahead": 11, "deltas": False}),
     ],
 )
 def test_pieces_of_any_size_give_what_the_whole_sound_gives(cell, options):
@@ -73,7 +75,7 @@ def test_pieces_of_any_size_give_what_the_whole_sound_gives(cell, options):
 
 
 def test_single_samples_and_empty_pieces_give_the_same():
-    model, samples = make_transcriber(), sound_of(3, 2500)
+    model, samples = make_transcriber(look_ahead=2), sound_of(3, 2500)
     single = [piece for at in range(len(samples)) for piece in (samples[at : at + 1], samples[:0])]
     assert torch.cat(hear(ArrivingSteps(model.module, model.encoder), single)).equal(
         whole_of(model, Sound(samples, RATE))
@@ -81,11 +83,11 @@ def test_single_samples_and_empty_pieces_give_the_same():
     assert join_parts(hear(model.stream(), [])).text == ""
 
 
-@pytest.mark.parametrize("deltas", [True, False])
-def test_a_step_is_known_exactly_with_the_last_sample_that_it_needs(deltas):
-    model, samples = make_transcriber(deltas=deltas), sound_of(5)
-    step, lag = SUBSAMPLING * model.encoder.features.bands.hop, count_lag(model.encoder)
-    assert lag == (10 if deltas else 6) * 80 + 200
+@pytest.mark.parametrize(("deltas", "look_ahead", "frames"), [(True, 0, 10), (False, 0, 6), (False, 5, 26)])
+def test_a_step_is_known_exactly_with_the_last_sample_that_it_needs(deltas, look_ahead, frames):
+    model, samples = make_transcriber(deltas=deltas, look_ahead=look_ahead), sound_of(5)
+    step, lag = SUBSAMPLING * model.encoder.features.bands.hop, count_lag(model.encoder, look_ahead)
+    assert lag == frames * 80 + 200
     for k in (0, 3, 7):
         behind = k * step + lag
         steps = ArrivingSteps(model.module, model.encoder)
@@ -120,13 +122,49 @@ def test_frames_arrive_as_sound_does():
         model.stream(rate=8000)
 
 
+def test_a_row_convolution_adds_what_lies_ahead_and_zeros_behind_the_end():
+    drawn = np.random.default_rng(5)
+    rows = RowConvolution(7, 3).double()
+    torch.nn.init.normal_(rows.weight)
+    h, weight = drawn.normal(size=(11, 2, 7)), rows.weight.detach().numpy()
+    expected = np.zeros_like(h)
+    for t in range(11):
+        for j in range(4):
+            if t + j < 11:
+                expected[t] += weight[j] * h[t + j]
+    np.testing.assert_allclose(rows(torch.from_numpy(h)).detach().numpy(), expected)
+    fresh = torch.randn(5, 7)
+    assert RowConvolution(7, 3)(fresh).equal(fresh), "what lies ahead is learnt to be used"
+
+
+def test_a_sound_that_waits_is_read_alone_as_in_a_batch():
+    model = make_transcriber(look_ahead=4)
+    few = EncodedSpeech(as_speech([Sound(sound_of(n, 4000 + 977 * n), RATE) for n in range(3)]), model.encoder)
+    together = few.batch([0, 1, 2])
+    with torch.no_grad():
+        log_p, lengths = model.module(together.frames, together.lengths)
+        for n in range(3):
+            one = few.batch([n])
+            alone, _ = model.module(one.frames, one.lengths)
+            assert alone[:, 0].equal(log_p[: int(lengths[n]), n])
+
+
+def test_how_long_a_model_waits_is_chosen_and_kept():
+    assert [TranscribeSettings(**one).frames_ahead for one in ({}, {"streaming": True})] == [0, 40]
+    assert TranscribeSettings(streaming=True, look_ahead=0).frames_ahead == 0
+    with pytest.raises(ConfigError, match=r"look_ahead is how long a model waits.*Give streaming too"):
+        TranscribeSettings(look_ahead=8)
+
+
 def test_an_answer_is_held_in_constant_memory():
-    model, held = make_transcriber(), []
+    model, held = make_transcriber(look_ahead=3), []
     stream = model.stream()
     for second in range(12):
         stream.hear(sound_of(second, RATE))
         held.append(len(stream._steps._frames))
+        assert len(stream._steps._open) == 3
     assert max(held) < 30
+    assert stream._steps._open.untyped_storage().nbytes() == 3 * 13 * 4
     assert stream._steps._frames.untyped_storage().nbytes() < 30 * 11 * 4
 
 
@@ -173,7 +211,7 @@ def test_training_starts_the_running_mean_from_what_is_learnt_from_alone():
         heard[index] = Sound(np.random.default_rng(1).uniform(-1, 1, 9001).astype(np.float32), RATE)
     model = transcribe.train(
         as_speech(heard, texts, speakers), streaming=True, validation=0.25, seed=3, compare=False,
-        hidden=7, channels=5, layers=1, mels=20, epochs=1, quiet=True,
+        hidden=7, channels=5, layers=1, mels=20, epochs=1, look_ahead=9, quiet=True,
     )  # fmt: skip
     plain = replace(model.encoder, running=None)
     moments = Moments(20)
@@ -182,6 +220,7 @@ def test_training_starts_the_running_mean_from_what_is_learnt_from_alone():
     np.testing.assert_allclose(model.encoder.running.start.means, moments.scaling().means)
     np.testing.assert_allclose(model.encoder.running.start.deviations, moments.scaling().deviations)
     assert not model.module.recurrent.bidirectional
+    assert model.module.steps_ahead == 3, "so many steps of four frames have the nine"
     assert SpeechEncoder.from_dict(model.encoder.to_dict()) == model.encoder
     [text] = model.transcribe(heard[:1], beam=1)
     assert written(join_parts(hear(model.stream(), [heard[0].samples]))) == written(text)

@@ -16,7 +16,7 @@ from elman.export.pieces import numbers_of, write_linear, write_real
 from elman.export.ports import axis_length, read_lengths, zero_states
 from elman.export.stack import write_network
 from elman.tasks.transcribe.model import TrainedTranscriber
-from elman.tasks.transcribe.module import BLANK, RowNorm, SpeechNetwork, StridedConvolution
+from elman.tasks.transcribe.module import BLANK, RowConvolution, RowNorm, SpeechNetwork, StridedConvolution
 
 _EPSILON = 1e-5  # of torch's batch normalisation
 
@@ -39,6 +39,8 @@ def graphs(model: TrainedTranscriber) -> dict[str, ModelGraph]:
         x, real = _write_convolution(writer, convolution, x, real)
     network = take(module.recurrent)
     output, _ = write_network(writer, network, x, zero_states(writer, network, axis_length(writer, x, 1)), real)
+    if module.ahead is not None:
+        output = _write_look_ahead(writer, module.ahead, output)
     shares = writer.add("LogSoftmax", write_linear(writer, output, module.readout), axis=-1)
     outputs = [
         (Port("log_probabilities", ("batch", "steps", model.encoder.units)), _turned(writer, shares)),
@@ -75,6 +77,14 @@ def _write_convolution(writer: GraphWriter, front: StridedConvolution, x: str, l
     more = writer.add("Add", lengths, writer.constant(np.int64(1)))
     lengths = writer.add("Div", more, writer.constant(np.int64(2)))
     return writer.add("Where", _mask(writer, lengths, steps), writer.add("Relu", normalised), zero), lengths
+
+
+def _write_look_ahead(writer: GraphWriter, ahead: RowConvolution, h: str) -> str:
+    """Write a convolution in time of each unit alone; zeros are read behind the end."""
+    kernel = np.ascontiguousarray(numbers_of(ahead.weight).T[:, None])  # (H, 1, steps + 1)
+    by_unit = writer.add("Transpose", h, perm=[1, 2, 0])
+    r = writer.add("Conv", by_unit, writer.constant(kernel), pads=[0, ahead.steps], group=len(kernel))
+    return writer.add("Transpose", r, perm=[2, 0, 1])
 
 
 def _normalisation(norm: RowNorm) -> tuple[np.ndarray, np.ndarray]:

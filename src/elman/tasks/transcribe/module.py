@@ -2,6 +2,8 @@
 
     frames → convolution, stride 2 → convolution, stride 2 → recurrent layers → linear → ln P of each unit, or of none
 
+A network that reads forward may wait for a few steps: behind its recurrent layers is a :class:`RowConvolution` then.
+
 Two strided convolutions read four frames as one step, as in Amodei et al. 2016, section 3.3: sounds are shorter for the
 recurrent layers, and CTC has fewer steps in which nothing is written.
 
@@ -49,6 +51,7 @@ class SpeechNetwork(nn.Module):
         units: V, the units and the blank.
         channels: of the convolutions.
         input_dropout: dropout on the input of the recurrent layers.
+        look_ahead: steps that are read behind each before its unit is known, by a :class:`RowConvolution`; 0 for none.
 
     Raises:
         ConfigError: the cell reads more than its input.
@@ -63,13 +66,20 @@ class SpeechNetwork(nn.Module):
         units: int,
         channels: int = 128,
         input_dropout: float = 0.0,
+        look_ahead: int = 0,
     ) -> None:
         super().__init__()
         self.front = nn.ModuleList([StridedConvolution(features, channels), StridedConvolution(channels, channels)])
         self.input_dropout = Dropout(input_dropout)
         self.recurrent = layers.build(cell, channels, "a sound")
+        self.ahead = RowConvolution(self.recurrent.output_size, look_ahead) if look_ahead else None
         self.dropout = Dropout(layers.dropout)
         self.readout = Linear(self.recurrent.output_size, units)
+
+    @property
+    def steps_ahead(self) -> int:
+        """Steps that are read behind each before its unit is known."""
+        return 0 if self.ahead is None else self.ahead.steps
 
     @property
     def layers_that_recur(self) -> list[Recurrent]:
@@ -88,7 +98,7 @@ class SpeechNetwork(nn.Module):
         """
         steps, lengths = self.convolve(frames, lengths)
         output, _ = self.recurrent(self.input_dropout(steps), None, lengths)
-        return self.read_out(output), lengths
+        return self.read_out(self.look_ahead(output)), lengths
 
     def convolve(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Turn frames (T, B, D) into steps (⌈T / 4⌉, B, channels), as many for each sound as the second answer says."""
@@ -97,8 +107,12 @@ class SpeechNetwork(nn.Module):
             steps, lengths = convolution(steps, lengths)
         return steps, lengths
 
+    def look_ahead(self, output: Tensor) -> Tensor:
+        """Return what is read at each step (T, …, H) of what the recurrent layers have written, 0 behind the end."""
+        return output if self.ahead is None else self.ahead(output)  # type: ignore[no-any-return]
+
     def read_out(self, output: Tensor) -> Tensor:
-        """Return ln P of each unit, (…, V), from what the recurrent layers have written."""
+        """Return ln P of each unit, (…, V), from what :meth:`look_ahead` returns."""
         return self.readout(self.dropout(output)).log_softmax(-1)  # type: ignore[no-any-return]
 
     def loss(self, log_p: Tensor, lengths: Tensor, texts: Sequence[Sequence[int]]) -> Tensor:
@@ -120,6 +134,39 @@ def ctc_loss(log_p: Tensor, lengths: Tensor, texts: Sequence[Sequence[int]]) -> 
     joined = torch.tensor([unit for text in texts for unit in text], dtype=torch.int64)
     exact = log_p if log_p.dtype == torch.float64 else log_p.float()
     return F.ctc_loss(exact, joined, lengths.cpu(), counts, BLANK, "mean", zero_infinity=True)
+
+
+class RowConvolution(nn.Module):
+    """A convolution in time of each unit alone, over its step and some behind it (Amodei et al. 2016, section 3.7).
+
+        r_t = Σ_j w_j ⊙ h_(t + j), j = 0, …, steps; h behind the end is 0
+
+    At the start r = h: what lies ahead is learnt to be used.
+
+    Args:
+        size: H.
+        steps: behind each.
+
+    >>> RowConvolution(1, 2)(torch.ones(4, 1))[:, 0].tolist()
+    [1.0, 1.0, 1.0, 1.0]
+    """
+
+    def __init__(self, size: int, steps: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.cat([torch.ones(1, size), torch.zeros(steps, size)]))
+
+    @property
+    def steps(self) -> int:
+        """How many are read behind each."""
+        return len(self.weight) - 1
+
+    def forward(self, h: Tensor) -> Tensor:
+        """Compute r (T, …, H) of h (T, …, H). Products are added in one order, however many steps there are at once."""
+        longer = torch.cat([h, h.new_zeros(self.steps, *h.shape[1:])])
+        r = self.weight[0] * h
+        for j in range(1, self.steps + 1):
+            r = r + self.weight[j] * longer[j : j + len(h)]
+        return r
 
 
 class StridedConvolution(nn.Module):

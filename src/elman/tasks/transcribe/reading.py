@@ -50,12 +50,21 @@ class Split:
 
 @dataclass(frozen=True)
 class Parts:
-    """The utterances as the training sees them."""
+    """The utterances as the training sees them.
+
+    Attributes:
+        split: the utterances as they were read.
+        encoder: turns them into numbers.
+        training: those to learn from.
+        held_out: those to validate on.
+        look_ahead: steps that the network waits for, of four frames each.
+    """
 
     split: Split
     encoder: SpeechEncoder
     training: EncodedSpeech
     held_out: EncodedSpeech
+    look_ahead: int
 
 
 def read_speech(data: Source | Sequence[Source] | UtteranceSet, settings: TranscribeSettings, quiet: bool) -> Split:
@@ -122,7 +131,7 @@ def encode_speech(
     for part in (split.learn, split.hold):
         with show_bar("encoding", quiet) as on_progress:
             encoded.append(EncodedSpeech(part, encoder, on_progress))
-    return Parts(split, encoder, *encoded)
+    return Parts(split, encoder, *encoded, look_ahead=-(-settings.frames_ahead // SUBSAMPLING))
 
 
 def learn_running(encoder: SpeechEncoder, speech: UtteranceSet, quiet: bool) -> SpeechEncoder:
@@ -146,7 +155,7 @@ def report_speech(parts: Parts) -> Iterator[str]:
     learn, encoder = counted(len(training), "utterance"), parts.encoder
     yield f"{learn} to learn from, {len(held_out):,} to validate on: {encoder.describe()}"
     if encoder.running is not None:
-        yield describe_lag(encoder)
+        yield describe_lag(encoder, parts.look_ahead)
     subwords = None if encoder.subwords is None else training.texts
     yield from note_texts(training.speech, training.lengths.tolist(), SUBSAMPLING, subwords)
     unknown = sorted(set("".join(held_out.transcripts)) - set(parts.encoder.vocabulary.characters))

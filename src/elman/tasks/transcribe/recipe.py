@@ -29,6 +29,7 @@ from elman.scores.measured import Measured
 from elman.tasks.transcribe.answering import measure_delay, write_texts
 from elman.tasks.transcribe.baseline import SpeechBaselines, train_baselines
 from elman.tasks.transcribe.model import TrainedTranscriber, build_module, load
+from elman.tasks.transcribe.module import SUBSAMPLING
 from elman.tasks.transcribe.reading import Parts, Split, encode_speech, read_speech, report_speech
 from elman.tasks.transcribe.settings import TranscribeSettings
 from elman.tasks.transcribe.space import RATE, transcribe_space
@@ -88,6 +89,7 @@ class TranscribeRecipe(Recipe[Split, Parts, SpeechBaselines, TranscribeSettings,
             **super().fixed(model, settings),
             "direction": "both" if model.configuration["bidirectional"] else "forward",
             "streaming": encoder.running is not None,
+            **_frames_ahead(model),
             "deltas": encoder.deltas,
             **frames,
             **({"unit": "character"} if subwords is None else fixed_by_vocabulary(subwords.vocabulary)),
@@ -139,6 +141,7 @@ class TranscribeRecipe(Recipe[Split, Parts, SpeechBaselines, TranscribeSettings,
             **settings.layers_of(sizes),
             **{name: getattr(settings, name) for name in _OWN},
             "bidirectional": settings.bidirectional,
+            "look_ahead": parts.look_ahead,
         }
         with refuse_giants(settings.hidden):
             module = build_module(cell, parts.encoder, configuration)
@@ -220,6 +223,11 @@ class TranscribeRecipe(Recipe[Split, Parts, SpeechBaselines, TranscribeSettings,
         if not has_jiwer():
             return columns
         return {**columns, **compare_with(model, parts.held_out, baseline, settings.seed)}
+
+
+def _frames_ahead(model: TrainedTranscriber) -> dict[str, int]:
+    """Return the option of how long a model waits; nothing where it hears a sound to its end."""
+    return {} if model.encoder.running is None else {"look_ahead": model.module.steps_ahead * SUBSAMPLING}
 
 
 def choose_batch(utterances: int, requested: int | None) -> int:

@@ -16,6 +16,7 @@ from elman.training.settings import LayerSettings, TrainingSettings, epochs_opti
 
 DIRECTIONS = ("both", "forward")
 UNITS = ("character", "subword")
+_LOOK_AHEAD = 40  # frames
 FORMS = ("srt", "vtt", "textgrid")
 """The forms of transcripts that other programs read, see :mod:`elman.tasks.transcribe.files`."""
 
@@ -64,6 +65,14 @@ class TranscribeSettings(LayerSettings, TrainingSettings):
     streaming: bool = option(
         False, "write while a sound arrives: forward layers, and a look-ahead of a few frames", group="Model"
     )
+    look_ahead: int | None = option(
+        None,
+        "with --streaming: frames more to hear before a step is written, which lowers errors "
+        f"[dim](default: {_LOOK_AHEAD})[/]",
+        group="Model",
+        least=0,
+        most=1000,
+    )
 
     epochs: int | Literal["auto"] | None = epochs_option("as many as make about 10000 updates, from 5 to 200")
     learning_rate: float | None = option(
@@ -93,8 +102,17 @@ class TranscribeSettings(LayerSettings, TrainingSettings):
                 "streaming writes before a sound has ended, and direction both reads it from its end as well. Drop one "
                 "of them."
             )
+        if self.look_ahead is not None and not self.streaming:
+            raise ConfigError("look_ahead is how long a model waits that writes while it hears. Give streaming too.")
         if self.vocabulary is not None and self.unit != "subword":
             raise ConfigError("vocabulary has no meaning for characters. Drop it, or choose the unit subword.")
+
+    @property
+    def frames_ahead(self) -> int:
+        """Frames that are waited for before a step is written; 0 for a model that hears a sound to its end."""
+        if not self.streaming:
+            return 0
+        return _LOOK_AHEAD if self.look_ahead is None else self.look_ahead
 
     @property
     def bidirectional(self) -> bool:

@@ -1,7 +1,8 @@
 """Compute what a network says of a sound that is still arriving: ln P at each step, bit for bit as of the whole sound.
 
 A step of four frames is known as soon as the last frame that it needs was heard: the slopes and the convolutions look
-a few frames ahead, the recurrent layers none, and the running mean and deviation of the features neither.
+a few frames ahead, a row convolution behind the recurrent layers some steps, the recurrent layers none, and the running
+mean and deviation of the features neither.
 """
 
 from typing import Any
@@ -21,7 +22,7 @@ from elman.tasks.transcribe.module import REACH, SUBSAMPLING, SpeechNetwork
 
 
 def count_ahead(encoder: SpeechEncoder) -> int:
-    """Count the frames behind the first one of a step that must be heard before it is known.
+    """Count the frames behind the first one of a step that must be heard before the recurrent layers read it.
 
     >>> from elman.vocabulary.characters import Characters
     >>> [count_ahead(SpeechEncoder(None, 13, deltas, Characters.of("a"))) for deltas in (False, True)]
@@ -30,25 +31,31 @@ def count_ahead(encoder: SpeechEncoder) -> int:
     return REACH + (2 * DELTA_REACH if encoder.deltas else 0)
 
 
-def count_lag(encoder: SpeechEncoder) -> int | None:
+def count_lag(encoder: SpeechEncoder, look_ahead: int) -> int | None:
     """Count the samples from the beginning of a step until it is known; None where the data are frames."""
     if encoder.features is None:
         return None
     bands = encoder.features.bands
-    return count_ahead(encoder) * bands.hop + max(bands.frame, bands.hop)
+    return (count_ahead(encoder) + SUBSAMPLING * look_ahead) * bands.hop + max(bands.frame, bands.hop)
 
 
-def describe_lag(encoder: SpeechEncoder) -> str:
+def describe_lag(encoder: SpeechEncoder, look_ahead: int) -> str:
     """Say in one line how late what is said is written, and why.
 
+    Args:
+        encoder: of the model.
+        look_ahead: the steps that its network reads behind each.
+
     >>> from elman.tasks.transcribe.encoder import learn_encoder
-    >>> describe_lag(learn_encoder(["so"], 8000, None, mels=20, frame=25.0, hop=10.0, deltas=True))
-    'streaming: a step of 40 ms is written 125 ms after its beginning (10 frames ahead: 4 by slopes, 6 by convolutions)'
+    >>> describe_lag(learn_encoder(["so"], 8000, None, mels=20, frame=25.0, hop=10.0, deltas=False), 2)
+    'streaming: a step of 40 ms is written 165 ms after its beginning (14 frames ahead: 6 by convolutions, 8 waiting)'
     """
-    ahead = count_ahead(encoder)
-    slopes = f"{ahead - REACH} by slopes, " if ahead > REACH else ""
-    why = f"{ahead} frames ahead: {slopes}{REACH} by convolutions"
-    lag = count_lag(encoder)
+    convolved, waited = count_ahead(encoder), SUBSAMPLING * look_ahead
+    ahead = convolved + waited
+    slopes = f"{convolved - REACH} by slopes, " if convolved > REACH else ""
+    waits = f", {waited} waiting" if waited else ""
+    why = f"{ahead} frames ahead: {slopes}{REACH} by convolutions{waits}"
+    lag = count_lag(encoder, look_ahead)
     if encoder.features is None or lag is None:
         return f"streaming: a step of {SUBSAMPLING} frames is written with the frame {ahead} behind its first ({why})"
     step, rate = SUBSAMPLING * encoder.features.bands.hop, encoder.features.rate
@@ -84,6 +91,7 @@ class ArrivingSteps:
         self._frames = torch.zeros(0, encoder.size)  # standardised: those that steps to come need
         self._first = 0  # the number of the first of them, that of the first frame of a step
         self._done = 0
+        self._open = torch.zeros(0, module.recurrent.output_size)  # what was written, and waits for steps to come
 
     def hear(self, given: NDArray[np.float32]) -> Tensor:
         """Return ln P of the steps (T′, V) that samples (N,), or frames (T, D) for a model of frames, complete.
@@ -109,7 +117,7 @@ class ArrivingSteps:
         if behind == self._done:
             return torch.zeros(0, self._encoder.units)
         with evaluating(self._module):
-            log_p = self._module.read_out(self._recur(self._convolve()[: behind - self._done]))
+            log_p = self._module.read_out(self._wait(self._recur(self._convolve()[: behind - self._done]), is_end))
         require_finite_output(bool(log_p.isfinite().all()))
         self._done = behind
         # As much as is needed ahead is needed before; steps begin at every fourth frame.
@@ -129,3 +137,14 @@ class ArrivingSteps:
 
     def _recur(self, steps: Tensor) -> Tensor:
         return torch.cat([self._layers.step(step[None]) for step in steps])
+
+    def _wait(self, written: Tensor, is_end: bool) -> Tensor:
+        """Return those steps of which all that they look ahead to is known; the others stay open."""
+        ahead = self._module.ahead
+        if ahead is None:
+            return written
+        self._open = torch.cat([self._open.to(written), written])
+        known = len(self._open) if is_end else max(0, len(self._open) - ahead.steps)
+        looked = ahead(self._open)[:known]
+        self._open = self._open[known:].clone()
+        return looked

@@ -1,7 +1,7 @@
 """Run a transcriber on some utterances to inspect its recurrent layers.
 
 How much context a character needs is measured by reading at every step only the steps around it: the n − 1 before it,
-and in a bidirectional model as many after it.
+and in a bidirectional model as many after it; one that waits for some steps reads these too.
 """
 
 import copy
@@ -47,7 +47,7 @@ def view(model: TrainedTranscriber, data: Sequence[str]) -> View:
         lambda: _explain(model, module, few),
         what,
         model.metrics,
-        facts=[] if model.encoder.running is None else [describe_lag(model.encoder)],
+        facts=[] if model.encoder.running is None else [describe_lag(model.encoder, module.steps_ahead)],
     )
 
 
@@ -59,7 +59,7 @@ def _in_double(few: SpeechBatch) -> SpeechBatch:
 def _loss_with(module: SpeechNetwork, few: SpeechBatch, n: int) -> float:
     """Return the mean loss of utterances of which each step reads n − 1 steps before, whatever came earlier."""
     steps, lengths = module.convolve(few.frames, few.lengths)
-    after = n if module.recurrent.bidirectional else 1
+    after = n if module.recurrent.bidirectional else 1 + module.steps_ahead
     losses: list[float] = []
     windows = 0
     for b, length in enumerate(lengths.tolist()):
@@ -71,7 +71,7 @@ def _loss_with(module: SpeechNetwork, few: SpeechBatch, n: int) -> float:
         counts = torch.tensor([len(row) for row in rows])
         output, _ = module.recurrent(pad_sequence(rows), None, counts)
         places = torch.arange(length).clamp(max=n - 1)
-        log_p = module.read_out(output[places, torch.arange(length)])
+        log_p = module.read_out(module.look_ahead(output)[places, torch.arange(length)])
         losses.append(float(ctc_loss(log_p.unsqueeze(1), lengths[b : b + 1], [few.texts[b]])))
     return sum(losses) / len(losses)
 
