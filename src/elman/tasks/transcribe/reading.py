@@ -131,7 +131,8 @@ def encode_speech(
     for part in (split.learn, split.hold):
         with show_bar("encoding", quiet) as on_progress:
             encoded.append(EncodedSpeech(part, encoder, on_progress))
-    return Parts(split, encoder, *encoded, look_ahead=-(-settings.frames_ahead // SUBSAMPLING))
+    training, held_out = encoded
+    return Parts(split, encoder, training, held_out, -(-settings.frames_ahead // SUBSAMPLING))
 
 
 def learn_running(encoder: SpeechEncoder, speech: UtteranceSet, quiet: bool) -> SpeechEncoder:
