@@ -89,7 +89,8 @@ class TranscribeRecipe(Recipe[Split, Parts, SpeechBaselines, TranscribeSettings,
             **super().fixed(model, settings),
             "direction": "both" if model.configuration["bidirectional"] else "forward",
             "streaming": encoder.running is not None,
-            **_frames_ahead(model),
+            # A configuration counts steps.
+            "look_ahead": None if encoder.running is None else model.module.steps_ahead * SUBSAMPLING,
             "deltas": encoder.deltas,
             **frames,
             **({"unit": "character"} if subwords is None else fixed_by_vocabulary(subwords.vocabulary)),
@@ -223,11 +224,6 @@ class TranscribeRecipe(Recipe[Split, Parts, SpeechBaselines, TranscribeSettings,
         if not has_jiwer():
             return columns
         return {**columns, **compare_with(model, parts.held_out, baseline, settings.seed)}
-
-
-def _frames_ahead(model: TrainedTranscriber) -> dict[str, int]:
-    """Return the option of how long a model waits; nothing where it hears a sound to its end."""
-    return {} if model.encoder.running is None else {"look_ahead": model.module.steps_ahead * SUBSAMPLING}
 
 
 def choose_batch(utterances: int, requested: int | None) -> int:
