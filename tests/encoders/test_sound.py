@@ -111,9 +111,9 @@ def test_deltas_are_slopes_and_slopes_of_slopes():
 @pytest.mark.parametrize(
     ("options", "size"),
     [
-        ({}, 40),
-        ({"mels": 20, "deltas": True}, 60),
-        ({"features": "mfcc"}, 13),
+        ({}, 120),
+        ({"mels": 20, "deltas": False}, 20),
+        ({"features": "mfcc", "deltas": False}, 13),
         ({"features": "mfcc", "coefficients": 7, "deltas": True}, 21),
     ],
     ids=str,
@@ -144,7 +144,8 @@ def test_training_frames_have_mean_0_and_deviation_1_and_the_encoder_goes_throug
 )
 def test_the_mean_of_a_recording_is_subtracted_where_new_groups_are_answered(options, group, centred):
     encoder = learn_encoder(Columns({"clip": "sound"}, group=group), [clip(900)], ClassifySettings(**options))
-    assert encoder.front == FramesFront(40, centred)
+    assert encoder.front == FramesFront(40 if options.get("direction") == "forward" else 120, centred)
+    assert ("and their slopes" in encoder.describe()) == (options.get("direction") != "forward")
     assert ("less the mean of each recording" in encoder.describe()) == centred
     assert read_encoder(encoder.to_dict()) == encoder
 
@@ -173,7 +174,7 @@ def test_all_sounds_are_brought_to_the_commonest_rate():
     encoder = learn_encoder(SOUND, [clip(800, 44100), clip(800, 8000), clip(801, 8000)], InputSettings())
     assert encoder.features.rate == 8000
     assert len(encoder.encode(clip(2 * 8000, 16000))) == len(encoder.encode(clip(8000, 8000)))
-    assert encoder.describe() == "log-mel of 40, every 10 ms, at 8,000 Hz"
+    assert encoder.describe() == "log-mel of 40 and their slopes, every 10 ms, at 8,000 Hz"
     assert learn_encoder(SOUND, [clip(4410, 44100)], InputSettings()).features.rate == 16000
     with pytest.raises(DataError, match="no sound to learn from"):
         learn_encoder(SOUND, [], InputSettings())

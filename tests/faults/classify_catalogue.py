@@ -1,7 +1,8 @@
-"""Faults to plant in what a classifier reads, and in how it pools."""
+"""Faults to plant in what a classifier reads."""
 
 from faults.fault import Fault
 
+SOUND = "tests/encoders/test_sound.py"
 STRANDS = "tests/encoders/test_strands.py"
 
 CLASSIFY_FAULTS = (
@@ -36,5 +37,13 @@ CLASSIFY_FAULTS = (
         "return units",
         tests="tests/tasks/classify/test_strands.py",
         only="have_one_answer",
+    ),
+    Fault(
+        "a network that reads forward waits for slopes",
+        "encoders/sound.py",
+        "hears_all if settings.deltas is None else settings.deltas",
+        "True if settings.deltas is None else settings.deltas",
+        tests=SOUND,
+        only="the_mean_of_a_recording_is_subtracted",
     ),
 )

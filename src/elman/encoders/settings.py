@@ -83,7 +83,12 @@ class InputSettings(OptionTable):
     features: str = option("log-mel", "features of sound", group="Input", choices=SOUND_FEATURES)
     mels: int = option(40, "bands of the mel scale", group="Input", least=4, most=256)
     coefficients: int = option(13, "coefficients of mfcc", group="Input", least=2)
-    deltas: bool = option(False, "add the slopes of the features of sound (deltas)", group="Input")
+    deltas: bool | None = option(
+        None,
+        "add the slopes of the features of sound (deltas), and the slopes of those [dim](default: yes, unless the "
+        "network reads forward)[/]",
+        group="Input",
+    )
     normalise: str | None = option(
         None,
         "subtract from each feature of sound the mean of its recording, or that of the training data alone "

@@ -5,6 +5,9 @@ network that hears all of it first can subtract the mean of the recording (Atal 
 does where examples of new groups are to be answered, such as new speakers: there the colour is new. Where it is what
 tells classes apart, as of speakers that are known, it stays.
 
+Slopes of the features, and slopes of those, say what changes, whatever the colour (Furui 1986). They need frames that
+are still to come, so a network that reads forward has none, unless they are requested.
+
 All sounds are brought to one sample rate: the commonest of the first training examples, 16 kHz at most.
 
 >>> import numpy as np
@@ -12,7 +15,7 @@ All sounds are brought to one sample rate: the commonest of the first training e
 >>> hiss = Sound(np.random.default_rng(1).normal(size=800).astype(np.float32), rate=8000)
 >>> example = Example({"sound": hiss}, "hiss", "hiss.wav")
 >>> learn_sound(Columns({"sound": "sound"}), [example], InputSettings(mels=20)).encode(example).shape
-torch.Size([9, 20])
+torch.Size([9, 60])
 """
 
 from collections import Counter
@@ -175,7 +178,9 @@ def learn_sound(columns: Columns, examples: Iterable[Example], settings: InputSe
     if not first:
         raise DataError("There is no sound to learn from. Give data with examples.")
     rate, _ = Counter(example.values[column].rate for example in first).most_common(1)[0]
+    hears_all = getattr(settings, "direction", None) != "forward"
     own = {name: getattr(settings, name) for name in Features.__dataclass_fields__ if name != "rate"}
+    own["deltas"] = hears_all if settings.deltas is None else settings.deltas
     if rate * settings.hop < _MILLISECONDS or rate * settings.frame < 2 * _MILLISECONDS:
         raise DataError(
             f"{first[0].where} has {rate:,} samples a second, too few for frames of {settings.frame:g} ms every "
@@ -188,7 +193,7 @@ def learn_sound(columns: Columns, examples: Iterable[Example], settings: InputSe
         frames = features.compute(example.values[column], example.where)
         moments.add(frames.numpy())
         longest = max(longest, len(frames))
-    usual = columns.group is not None and getattr(settings, "direction", None) != "forward"
+    usual = columns.group is not None and hears_all
     centred = usual if settings.normalise is None else settings.normalise == "recording"
     limit = Limit(settings.max_length, longest)
     return SoundEncoder(column, features, moments.scaling(), settings.convolution, limit, centred)
