@@ -326,6 +326,14 @@ SPEECH_FAULTS = (
         "any_size or single",
     ),
     Fault(
+        "how much speech is held out depends on utterances and not on words",
+        "tasks/transcribe/reading.py",
+        "return sum(len(one.transcript.split()) for one in speech.utterances)",
+        "return len(speech)",
+        "tests/tasks/transcribe/test_parts.py",
+        "how_much",
+    ),
+    Fault(
         "a stream looks ahead from what it has read out before",
         "tasks/transcribe/streaming.py",
         "self._open = self._open[known:].clone()",

@@ -132,6 +132,14 @@ def test_speakers_are_on_one_side_and_the_report_says_what_is_odd(tmp_path):
     assert any(line.startswith("Characters that occur once: 'q'") for line in lines)
 
 
+@pytest.mark.parametrize(("words", "held_out"), [(24, 8), (25, 4)])
+def test_how_much_is_held_out_depends_on_how_many_words_are_said(words, held_out):
+    sounds = [np.zeros((9, 5), np.float32) + n for n in range(40)]
+    speech = as_speech(sounds, [" ".join(["so"] * words)] * 40, [str(n) for n in range(40)])
+    parts = read_speech(speech, TranscribeSettings(), quiet=True)
+    assert len(parts.hold) == held_out, "of fewer than a thousand words, a fifth"
+
+
 def test_what_is_held_out_changes_nothing_of_what_is_learnt():
     sounds, texts, speakers = sounds_of(24)
     _, hold = split([None] * 24, share=0.25, seed=3, groups=speakers)

@@ -90,7 +90,7 @@ def read_speech(data: Source | Sequence[Source] | UtteranceSet, settings: Transc
                 f"Speakers who are learnt from are also in {other.name}, so scores are too good: {named_some}."
             )
     else:
-        share = default_share(len(speech)) if settings.validation is None else settings.validation
+        share = default_share(_count_words(speech)) if settings.validation is None else settings.validation
         speakers = speech.speakers if len(set(speech.speakers)) > 1 else None
         order, apart = split([None] * len(speech), share=share, seed=settings.seed, groups=speakers)
         learn, hold = (replace(speech, utterances=[speech.utterances[i] for i in part]) for part in (order, apart))
@@ -174,6 +174,11 @@ def _deviations_within(speech: UtteranceSet) -> tuple[float, ...]:
         moments.add(frames - frames.mean(axis=0, dtype=np.float64))
     assert moments is not None
     return moments.scaling().deviations
+
+
+def _count_words(speech: UtteranceSet) -> int:
+    """Count the words of all transcripts: errors are those of words, of which one utterance has several."""
+    return sum(len(one.transcript.split()) for one in speech.utterances)
 
 
 def _survey(speech: UtteranceSet, quiet: bool) -> SpeechSurvey:

@@ -46,7 +46,7 @@ class TranscribeSettings(LayerSettings, TrainingSettings):
     )
     validation: float | None = option(
         None,
-        "share of the utterances held out to validate on [dim](default: 0.1; 0.2 of fewer than 1000)[/]",
+        "share of the utterances held out to validate on [dim](default: 0.1; 0.2 of fewer than 1000 words)[/]",
         group="Input",
         above=0,
         below=1,
