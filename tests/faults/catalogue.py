@@ -15,6 +15,7 @@ from faults.fault import Fault
 from faults.file_catalogue import FILE_FAULTS
 from faults.flow_catalogue import FLOW_FAULTS
 from faults.forecast_catalogue import FORECAST_FAULTS
+from faults.hearing_catalogue import HEARING_FAULTS
 from faults.held_out_catalogue import HELD_OUT_FAULTS
 from faults.kernel_catalogue import KERNEL_FAULTS
 from faults.language_catalogue import LANGUAGE_FAULTS
@@ -428,6 +429,7 @@ FAULTS = (
     *SERIES_FAULTS,
     *MUSIC_FAULTS,
     *SPEECH_FAULTS,
+    *HEARING_FAULTS,
     *SERVING_FAULTS,
     *TABLE_FAULTS,
     *TASK_FAULTS,
