@@ -65,7 +65,7 @@ def test_training_says_what_there_is_what_came_of_it_and_what_is_next(elman, tmp
     done = elman("train", "classify", "reviews.csv", *SMALL)
     assert done.code == 0, done.err
     assert "The target is label" in done.err
-    assert "without recurrence, a bag of words: validation accuracy" in done.err
+    assert "without recurrence, a bag of words with n-grams of letters: validation accuracy" in done.err
     assert "best so far" in done.err
     rows = dict(line.split(maxsplit=1) for line in done.out.splitlines() if line[0] != " ")
     assert rows["model"].startswith("reviews.elman.safetensors")

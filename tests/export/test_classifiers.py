@@ -93,6 +93,8 @@ def images():
 KINDS = {
     "words and letters": (texts(TEXTS), {"unit": "word"}, "max", CLASSES),
     "characters": (texts(TEXTS), {"unit": "character", "max_length": 5}, "last", LABELS),
+    "words with n-grams": (texts(TEXTS), {"unit": "word"}, "max", CLASSES),
+    "characters with n-grams": (texts(TEXTS), {"unit": "character"}, "max", CLASSES),
     "motifs": (texts(GENES, "letters"), {"kmer": 2, "convolution": True}, "mean", CLASSES),
     "windows": (texts(WINDOWS, "letters"), {"kmer": 1}, "max", CLASSES),
     "motifs at places": (texts(WINDOWS, "letters"), {"kmer": 2, "convolution": True}, "mean", CLASSES),
@@ -152,9 +154,10 @@ def network(kind, number, own_cell="mgu", pooling=None, bidirectional=True):
         reader = BagReader.learn(
             encoded,
             range(len(learnt)),
-            29 if kind == "windows" else 9,
+            {"windows": 29, "words with n-grams": 101, "characters with n-grams": 53}.get(kind, 9),
             getattr(encoder, "places", 0),
             getattr(encoder, "complements", ()),
+            encoder.ngrams if "n-grams" in kind else None,
         )
         layers = LinearOnBags(len(reader), own.outputs)
         torch.nn.init.normal_(layers.weight)

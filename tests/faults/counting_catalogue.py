@@ -15,6 +15,14 @@ COUNTING_FAULTS = (
         only="at_a_place",
     ),
     Fault(
+        "n-grams of letters go on behind the end of a word",
+        "tasks/classify/baseline/ngrams.py",
+        "padded[:, n - 2 : -1]",
+        "padded[:, : 1 - n]",
+        tests="tests/tasks/classify/test_baseline.py",
+        only="ngrams_are_those",
+    ),
+    Fault(
         "the interval of paired differences has a degree of freedom too many",
         "scores/paired.py",
         "t_quantile(1 - doubt / 2, count - 1)",

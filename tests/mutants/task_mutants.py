@@ -119,6 +119,12 @@ TASK_MUTANTS = (
         "np.log(len(indices) / counts[known])",
     ),
     Mutant(
+        "the n-grams of a bag outweigh its units",
+        "tasks/classify/baseline/bags.py",
+        "parts = np.split(weight, [plain]) if isinstance(self.counted, NGrams) else [weight]",
+        "parts = [weight]",
+    ),
+    Mutant(
         "a missing value is taken from another phase of the season",
         "tasks/forecast/baseline/naive.py",
         "history[(len(history) + at) % season :: season]",

@@ -82,6 +82,13 @@ class WordsEncoder:
         """Suggest dropout on the input, where units are words."""
         return Suggestions(dropout=DROPPED if self.unit == "word" else 0.0)
 
+    @property
+    def ngrams(self) -> str | None:
+        """Say what n-grams are made of, see :mod:`elman.tasks.classify.baseline.ngrams`; None where none are read."""
+        if self.unit == "character":
+            return "units"
+        return "letters" if self.letters else None
+
     @cached_property
     def _numbers(self) -> dict[str, int]:
         return number(self.known)

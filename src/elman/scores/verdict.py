@@ -66,7 +66,8 @@ def judge(
         what: name of the baseline, such as `a bag of words`.
         other_parameters: how many it has.
         finished: whether it was trained to its end; one that was not, and is worse, is no evidence.
-        places: whether it reads where each step stands; then it shows that order matters where it is clearly better,
+        places: whether it reads where each step stands, or which steps follow each other; then it shows that order
+            matters where it is clearly better,
             and says nothing of it where it does as well.
         constant: see :func:`needs_order`.
         steps: word for the steps.
@@ -128,7 +129,7 @@ def needs_order(
         ours: the scores of the recurrent model.
         shuffled: its scores with the steps shuffled.
         other: the scores of the non-recurrent baseline.
-        places: whether the baseline reads where each step stands.
+        places: whether the baseline reads where each step stands, or which steps follow each other.
         constant: the scores of a constant answer, where those of the task do not compare themselves with one.
     """
     if not shuffled:

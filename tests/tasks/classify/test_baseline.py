@@ -8,8 +8,10 @@ import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from elman.data.dataset import Columns
+from elman.data.dataset import Columns, Example
+from elman.encoders.settings import InputSettings
 from elman.encoders.targets import Targets
+from elman.encoders.words import learn_words
 from elman.tasks import classify
 from elman.tasks.classify.baseline import linear as module
 from elman.tasks.classify.baseline.bags import BagReader, Bags, LinearOnBags, _Sum
@@ -79,6 +81,48 @@ def test_a_unit_at_a_place_is_one_more_unit():
         np.testing.assert_allclose(dense.numpy(), theirs.transform(strings).toarray()[:, order], atol=1e-6)
 
 
+@pytest.mark.parametrize(("unit", "sizes"), [("word", (3, 4, 5)), ("character", (2, 3, 4))])
+def test_ngrams_are_those_of_scikit_learn(unit, sizes):
+    """Which column an n-gram has is up to the hash, so products of bags are compared."""
+
+    def units_of(text):
+        return text.split() if unit == "word" else list(text)
+
+    def ngrams_of(text):
+        parts = [f"<{part}>" for part in (text.split() if unit == "word" else [text])]
+        return [part[at : at + n] for part in parts for n in sizes for at in range(len(part) - n + 1)]
+
+    drawn = random.Random(3)
+    texts, others = (
+        [" ".join("".join(drawn.choices(letters, k=drawn.randint(1, 7))) for _ in range(5)) for _ in range(count)]
+        for letters, count in (("abc", 53), ("abcz", 31))
+    )
+    encoder = learn_words(TEXT, [Example({"text": text}, None, "") for text in texts], InputSettings(unit=unit))
+    ours, theirs = [], 0.0
+    reader = None
+    for strings in (texts, others):
+        steps = [encoder.encode(Example({"text": text}, None, "")) for text in strings]
+        examples = encoded(steps, ["a"] * len(steps), CLASSES, TEXT)
+        reader = reader or BagReader.learn(examples, range(53), most=9999, ngrams=encoder.ngrams)
+        bags = reader.read(examples, range(len(steps)))
+        ours.append(torch.zeros(len(steps), len(reader)))
+        rows = torch.searchsorted(bags.starts, torch.arange(len(bags.units)), right=True) - 1
+        ours[-1][rows, bags.units] = bags.weights
+    for analyzer in (units_of, ngrams_of):
+        vectorizer = TfidfVectorizer(analyzer=analyzer, sublinear_tf=True).fit(texts)
+        theirs = theirs + (vectorizer.transform(others) @ vectorizer.transform(texts).T).toarray() / 2
+    np.testing.assert_allclose((ours[1] @ ours[0].T).numpy(), theirs, atol=1e-6)
+
+
+def test_ngrams_are_left_out_where_they_do_not_fit(monkeypatch):
+    monkeypatch.setattr(module, "_MOST_STEPS", 1009)
+    training = some_texts(31, 1)[2]
+    what = [train_baseline(training, training, CLASSES, units="letters", ngrams="units").what]
+    monkeypatch.setattr(module, "_MOST_STEPS", 10_007)
+    what += [train_baseline(training, training, CLASSES, units="letters", ngrams="units").what]
+    assert what == ["a bag of letters", "a bag of letters with n-grams"]
+
+
 def test_the_most_frequent_units_are_kept():
     texts = ["abc", "ab", "abd", "a"]
     reader = BagReader.learn(encoded(texts, ["a"] * 4, CLASSES, TEXT), range(4), most=2)
@@ -121,7 +165,7 @@ def test_the_weights_are_those_of_logistic_regression(monkeypatch):
 def test_a_bag_does_not_know_the_order_of_its_units():
     texts, answers, training = some_texts(101, 1)
     ours = train_baseline(training, training, CLASSES, units="letters")
-    assert not ours.reads_places
+    assert not ours.reads_order
     turned = encoded([text[::-1] for text in texts], answers, CLASSES, TEXT)
     assert torch.equal(ours.outputs(turned), ours.outputs(training))
 
@@ -165,7 +209,7 @@ def test_a_network_that_reads_all_steps_knows_their_order(monkeypatch):
         return encoded(list(values), ["a" if v[2] > v[4] else "b" for v in values[:, :, 0]], CLASSES, SERIES)
 
     ours = train_baseline(some(401), some(101), CLASSES, units=None)
-    assert (ours.what, ours.reads_places) == ("a feed-forward network on all 7 steps at once", True)
+    assert (ours.what, ours.reads_order) == ("a feed-forward network on all 7 steps at once", True)
     assert ours.parameters == (7 + 1) * 64 + 65 * 3
     test = some(211)
     assert score_outputs(CLASSES, ours.outputs(test), test.targets).quality > 0.9

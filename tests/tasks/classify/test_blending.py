@@ -8,9 +8,11 @@ import torch
 
 from answerable import write_reviews
 from elman.data import open_dataset
-from elman.data.dataset import Columns
+from elman.data.dataset import Columns, Example
 from elman.encoders.batches import answer
+from elman.encoders.settings import InputSettings
 from elman.encoders.targets import Targets
+from elman.encoders.words import learn_words
 from elman.errors import ConfigError, DataError
 from elman.tasks import classify
 from elman.tasks.classify.baseline.linear import train_baseline
@@ -185,10 +187,29 @@ def test_a_stored_baseline_knows_the_places_of_units():
     targets, columns = Targets("category", ("a", "b")), Columns({"x": "letters"})
     examples = encoded(texts, names, targets, columns)
     baseline = train_baseline(examples, examples, targets, units="letters", places=7)
-    assert (baseline.what, baseline.reads_places) == ("a bag of letters and their places", True)
+    assert (baseline.what, baseline.reads_order) == ("a bag of letters and their places", True)
     again = read_baseline(*write_baseline(baseline))
     assert torch.equal(again.outputs(examples), baseline.outputs(examples))
     assert targets.decode(again.outputs(examples)) == names
+
+
+@pytest.mark.parametrize("unit", ["word", "character"])
+def test_a_stored_baseline_knows_its_ngrams(unit):
+    drawn = random.Random(7)
+    texts = ["".join(drawn.choices("abcd ", k=drawn.randint(1, 19))) for _ in range(83)]
+    names = ["ab"["abc" in text] for text in texts]
+    targets, columns = Targets("category", ("a", "b")), Columns({"x": "text"})
+    encoder = learn_words(columns, [Example({"x": text}, None, "") for text in texts], InputSettings(unit=unit))
+    steps = [encoder.encode(Example({"x": text}, None, "")) for text in texts]
+    examples = encoded(steps, names, targets, columns)
+    baseline = train_baseline(examples, examples, targets, units=f"{unit}s", ngrams=encoder.ngrams)
+    what = {"word": "a bag of words with n-grams of letters", "character": "a bag of characters with n-grams"}[unit]
+    assert (baseline.what, baseline.reads_order) == (what, unit == "character")
+    again = read_baseline(*write_baseline(baseline))
+    together = again.outputs(examples)
+    assert torch.equal(together, baseline.outputs(examples))
+    assert torch.equal(together, torch.cat([again.outputs(encoded([one], ["a"], targets, columns)) for one in steps]))
+    assert targets.decode(together) == names
 
 
 @pytest.mark.parametrize("name", ["baseline.reader.known", "baseline.module.weight"])

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from elman.export.graph import DOUBLE, FLOAT, GraphWriter
 from elman.export.pieces import numbers_of, write_linear, write_real
 from elman.export.ports import axis_length
-from elman.tasks.classify.baseline.bags import BagReader, Bags, Places
+from elman.tasks.classify.baseline.bags import HALF, BagReader, Bags, Places
 from elman.tasks.classify.baseline.linear import Baseline
+from elman.tasks.classify.baseline.ngrams import FACTOR, NUMBERS, SIZES, NGrams
 
 _LEAST = 1e-12  # what the length of a bag is at least
 
@@ -88,9 +89,12 @@ def _write_bags(writer: GraphWriter, reader: BagReader, steps: str, real: str, u
     each = add("Cast", add("Transpose", real, perm=[1, 0]), to=DOUBLE)
     if reader.alike is not None:
         numbers = add("Gather", writer.constant(reader.alike), numbers)
-    if reader.places.count:
-        numbers, each = _write_places(writer, reader.places, numbers, each)
-        units = reader.places.units * (1 + reader.places.count)
+    if isinstance(reader.counted, NGrams):
+        numbers, each = _write_ngrams(writer, reader.counted, steps, real, numbers, each)
+        units = reader.counted.units + NUMBERS
+    elif reader.counted.count:
+        numbers, each = _write_places(writer, reader.counted, numbers, each)
+        units = reader.counted.units * (1 + reader.counted.count)
     shape = add("Concat", axis_length(writer, steps, 1), writer.indices(units), axis=0)
     nothing = add("Expand", writer.constant(np.float64(0)), shape)
     counts = add("ScatterElements", nothing, numbers, each, axis=1, reduction="add")
@@ -98,9 +102,54 @@ def _write_bags(writer: GraphWriter, reader: BagReader, steps: str, real: str, u
     grown = add("Add", one, add("Log", add("Max", own, one)))
     weighted = add("Mul", grown, writer.constant(tensors["rarity"].numpy().astype(np.float64)))
     weights = add("Where", add("Less", own, one), writer.constant(np.float64(0)), weighted)
+    if not isinstance(reader.counted, NGrams):
+        return _write_length_one(writer, weights)
+    first, plain, end = writer.indices(0), writer.indices(reader.plain), writer.indices(len(tensors["known"]))
+    parts = [add("Slice", weights, *ends, writer.indices(1)) for ends in ((first, plain), (plain, end))]
+    half = writer.constant(np.float64(HALF))
+    return add("Concat", *(_write_length_one(writer, part, half) for part in parts), axis=1)
+
+
+def _write_length_one(writer: GraphWriter, weights: str, scale: str = "") -> str:
+    """Write a part of a bag (B, V) of length 1, in float32, times a number if there is one."""
+    add = writer.add
     square = add("ReduceSum", add("Mul", weights, weights), writer.indices(1), keepdims=1)
     length = add("Max", add("Sqrt", square), writer.constant(np.float64(_LEAST)))
-    return add("Cast", add("Div", weights, length), to=FLOAT)
+    found = add("Div", weights, length)
+    return add("Cast", add("Mul", found, scale) if scale else found, to=FLOAT)
+
+
+def _write_ngrams(writer: GraphWriter, ngrams: NGrams, steps: str, real: str, units: str, each: str) -> tuple[str, str]:
+    """Write the units (B, T) and how often each is counted, and behind both the n-grams, as `NGrams.number` does."""
+    add, zero = writer.add, writer.constant(np.int64(0))
+    ends, last = (writer.indices(number) for number in (2**31 - 1, -1))
+    is_known = add("Less", units, writer.constant(np.int64(ngrams.units)))
+    numbers = [add("Where", is_known, units, zero)]
+    counts = [add("Where", is_known, each, writer.constant(np.float64(0)))]
+    clean = add("Where", add("Unsqueeze", real, writer.indices(2)), steps, zero)
+    if ngrams.of == "letters":
+        rows = add("Transpose", add("Slice", clean, writer.indices(1), ends, writer.indices(2)), perm=[1, 0, 2])
+    else:
+        rows = add(
+            "Transpose", add("Slice", clean, writer.indices(0), writer.indices(1), writer.indices(2)), perm=[1, 2, 0]
+        )
+    padded = add("Pad", rows, writer.indices(0, 0, 1, 0, 0, 1))
+
+    def cut(x: str, first: int, until: str) -> str:
+        return add("Slice", x, writer.indices(first), until, last)
+
+    marked = add("Add", padded, writer.constant(np.int64(1)))
+    hashed, sizes = marked, SIZES[ngrams.of]
+    for n in range(2, max(sizes) + 1):
+        scaled = add("Mul", cut(hashed, 0, last), writer.constant(np.int64(FACTOR)))
+        hashed = add("Mod", add("Add", scaled, cut(marked, n - 1, ends)), writer.constant(np.int64(NUMBERS)))
+        if n in sizes:
+            whole = cut(padded, n - 2, last)
+            whole = add("Add", whole, cut(padded, 1, ends)) if n == 2 else whole
+            number = add("Add", hashed, writer.constant(np.int64(ngrams.units)))
+            numbers.append(add("Flatten", number, axis=1))
+            counts.append(add("Flatten", add("Cast", add("Greater", whole, zero), to=DOUBLE), axis=1))
+    return add("Concat", *numbers, axis=1), add("Concat", *counts, axis=1)
 
 
 def _write_places(writer: GraphWriter, places: Places, numbers: str, each: str) -> tuple[str, str]:

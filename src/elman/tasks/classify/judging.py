@@ -149,14 +149,14 @@ def _compare(
         what=baseline.what,
         other_parameters=baseline.parameters,
         finished=baseline.finished,
-        places=baseline.reads_places,
+        places=baseline.reads_order,
     )
     mixed = judge_mixture(ours, alone, other) if blended.weights.baseline else ""
     return {
         "network": alone.to_dict(),
         "baseline": {**facts, **other.to_dict()},
         "shuffled": [one.to_dict() for one in shuffled],
-        "order_needed": needs_order(alone, shuffled=shuffled, other=other, places=baseline.reads_places),
+        "order_needed": needs_order(alone, shuffled=shuffled, other=other, places=baseline.reads_order),
         "verdict": " ".join(filter(None, [verdict, mixed])),
     }
 

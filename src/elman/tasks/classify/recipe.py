@@ -177,6 +177,7 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
             seconds=baseline_seconds(settings.seconds()),
             places=getattr(parts.encoder, "places", 0),
             complements=getattr(parts.encoder, "complements", ()),
+            ngrams=parts.encoder.ngrams if isinstance(parts.encoder, WordsEncoder) else None,
         )
         scored = parts.scored
         outputs = baseline.outputs(scored)

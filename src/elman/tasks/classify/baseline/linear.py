@@ -1,9 +1,9 @@
 """Train a non-recurrent baseline on the same features, in seconds: a recurrent model must beat it.
 
-Units (words, characters, k-mers) become a bag, see `bags`, and a linear layer reads it. Frames are read by a network
-with one hidden layer: all at once where every example has the same number of steps, else as their mean, deviation,
-extremes and ends, see `frame_summaries`. Loss and answers are those of the recurrent model. The strength of weight
-decay, and the update to stop at, are chosen on the validation examples.
+Units (words, characters, k-mers) become a bag, those of texts with n-grams, see `bags`, and a linear layer reads it.
+Frames are read by a network with one hidden layer: all at once where every example has the same number of steps, else
+as their mean, deviation, extremes and ends, see `frame_summaries`. Loss and answers are those of the recurrent model.
+The strength of weight decay, and the update to stop at, are chosen on the validation examples.
 
 >>> from elman.tasks.classify.scoring import score_outputs
 >>> baseline = train_baseline(training, validation, targets, units="words")        # doctest: +SKIP
@@ -25,11 +25,13 @@ from elman.encoders.targets import Targets
 from elman.nn.evaluation import evaluating
 from elman.nn.rowwise import Linear
 from elman.scores.measured import Measured
-from elman.tasks.classify.baseline.bags import BagReader, Bags, LinearOnBags
+from elman.tasks.classify.baseline.bags import BagReader, Bags, LinearOnBags, Places
 from elman.tasks.classify.baseline.frame_summaries import SUMMARIES, SummaryReader, steps_of_all
+from elman.tasks.classify.baseline.ngrams import NGrams
 from elman.training.allowance import Allowance
 
 _MOST_STEPS = 2**24  # of units that are put into bags: a hundred thousand texts of 160 words
+_NGRAMS_A_STEP = {"letters": 16, "units": 4}
 _MOST_NUMBERS = 2**26  # that summaries of frames have
 _MOST_WEIGHTS = 2**23
 # Of squared weights, to be divided by the number of examples; the usual one first, as time may end before the others.
@@ -71,9 +73,12 @@ class Baseline:
     reader: BagReader | SummaryReader = field(repr=False)
 
     @property
-    def reads_places(self) -> bool:
-        """Whether it reads where each step stands, and so their order."""
-        return bool(self.reader.places.count if isinstance(self.reader, BagReader) else self.reader.steps)
+    def reads_order(self) -> bool:
+        """Whether it reads where each step stands, or which steps follow each other."""
+        if isinstance(self.reader, SummaryReader):
+            return bool(self.reader.steps)
+        counted = self.reader.counted
+        return counted.of == "units" if isinstance(counted, NGrams) else bool(counted.count)
 
     def outputs(self, examples: EncodedSet) -> Tensor:
         """Return its outputs for each example, (N, outputs), like those of a recurrent model."""
@@ -93,6 +98,7 @@ def train_baseline(
     seconds: float = 20.0,
     places: int = 0,
     complements: Sequence[int] = (),
+    ngrams: str | None = None,
 ) -> Baseline:
     """Train the non-recurrent baseline that suits the examples.
 
@@ -108,6 +114,7 @@ def train_baseline(
         seconds: stop after about this much work; the examples are read in any case.
         places: at how many steps, from the start, a unit is one of its own; see `bags`.
         complements: the number of the reverse complement of each unit, where both strands are read.
+        ngrams: what n-grams are made of, see `ngrams`; they are left out where they do not fit in memory.
     """
     start = time.monotonic()
     drawn = torch.Generator().manual_seed(seed)
@@ -120,8 +127,10 @@ def train_baseline(
         what = f"a feed-forward network{_read_as(steps)}"
     else:
         chosen = _choose(training.lengths, _MOST_STEPS, drawn)
-        reader = BagReader.learn(training, chosen, _MOST_WEIGHTS // targets.outputs, places, complements)
-        what = f"a bag of {units}{' and their places' if reader.places.count else ''}"
+        if ngrams is not None and int(training.lengths.sum()) * _NGRAMS_A_STEP[ngrams] > _MOST_STEPS:
+            ngrams = None
+        reader = BagReader.learn(training, chosen, _MOST_WEIGHTS // targets.outputs, places, complements, ngrams)
+        what = f"a bag of {units}{_count_as(reader.counted)}"
     aims = _Aims.of(training, torch.tensor(chosen))
     validated = reader.read(validation, range(len(validation)))
     best = _Best(validated, _Aims.of(validation, torch.arange(len(validation))), targets, Allowance(seconds), select)
@@ -134,6 +143,12 @@ def train_baseline(
     if best.cut_short:
         what = f"{what} (cut short)"
     return Baseline(what, parameters, len(chosen), time.monotonic() - start, not best.cut_short, module, reader)
+
+
+def _count_as(counted: Places | NGrams) -> str:
+    if isinstance(counted, NGrams):
+        return " with n-grams of letters" if counted.of == "letters" else " with n-grams"
+    return " and their places" if counted.count else ""
 
 
 def _read_as(steps: int | None) -> str:

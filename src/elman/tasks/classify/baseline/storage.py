@@ -25,6 +25,7 @@ from elman.nn.weights import plain_state
 from elman.tasks.classify.baseline.bags import BagReader, LinearOnBags, Places
 from elman.tasks.classify.baseline.frame_summaries import SummaryReader
 from elman.tasks.classify.baseline.linear import Baseline, build_network
+from elman.tasks.classify.baseline.ngrams import SIZES, NGrams
 
 _BAGS, _FRAMES = "bags", "frames"
 
@@ -40,6 +41,7 @@ class _Entry:
     covariates: int = 0
     places: int = 0
     units: int = 0
+    ngrams: str | None = None
 
 
 def write_baseline(baseline: Baseline) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -71,7 +73,8 @@ def read_baseline(plain: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Ba
         _require(
             known.dtype == torch.int64 and known.shape == rarity.shape and known.ndim == 1 and entry.covariates >= 0
         )
-        _require(entry.places >= 0 and (entry.units > 0) == (entry.places > 0))
+        _require(entry.places >= 0 and entry.ngrams in (None, *SIZES) and not (entry.places and entry.ngrams))
+        _require((entry.units > 0) == (entry.places > 0 or entry.ngrams is not None))
         _require(weight.ndim == 2 and len(weight) == len(known) + entry.covariates)
         _require(len(known) > 0 and bool((known[1:] > known[:-1]).all()))
         alike = tensors.get("reader.alike")
@@ -80,7 +83,7 @@ def read_baseline(plain: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Ba
             known.numpy(),
             rarity.double().numpy(),
             entry.covariates,
-            Places(entry.places, entry.units),
+            NGrams(entry.ngrams, entry.units) if entry.ngrams else Places(entry.places, entry.units),
             None if alike is None else alike.numpy(),
         )
         with torch.device("meta"):
