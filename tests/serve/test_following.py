@@ -6,6 +6,7 @@ import wave
 
 import numpy as np
 import pytest
+import torch
 
 import elman
 from answerable import write_genome, write_reviews, write_series, write_sounds
@@ -53,6 +54,8 @@ def same(answer, expected, exact=True):
 @pytest.mark.parametrize("pooling", ["last", "max", "mean", "attention"])
 def test_a_text_has_the_answer_of_its_words_so_far(pooling, put, serve, tmp_path):
     trained = put("classify", write_reviews(tmp_path / "r.csv", 20), target="label", pooling=pooling, **FORWARD)
+    if pooling == "attention":  # after one epoch all scores are about 0, and no word weighs more than another
+        trained.module.query.data.normal_(generator=torch.Generator().manual_seed(5)).mul_(30)
     pieces = ["the film", " was good,", " ", "and this", "book was bad"]
     *answers, last = follow(serve(), pieces, "?probabilities=true")
     for count, answer in enumerate(answers, start=1):
