@@ -16,6 +16,8 @@ from torch import Tensor, nn
 class TorchHearer(nn.Module):
     """The network of `elman.tasks.transcribe` with torch's convolutions, recurrent layers and linear layer."""
 
+    ahead = None
+
     def __init__(self, ours: Any) -> None:
         super().__init__()
         self.front = nn.Sequential(*[part for one in ours.front for part in _convolution(one)])

@@ -34,6 +34,16 @@ def test_a_group_is_in_one_fold_and_classes_are_balanced():
     assert all(0.2 < sum(targets[index] == "a" for index in fold) / len(fold) < 0.4 for fold in folds)
 
 
+def test_a_class_in_two_of_many_groups_is_learnt_from_in_every_fold():
+    drawn = random.Random(4)
+    groups = [f"s{number // 5}" for number in range(100)]
+    targets = ["rare" if group in ("s3", "s11") else drawn.choice("ab") for group in groups]
+    folds = draw_folds(targets, 5, seed=1, groups=groups)
+    assert sorted(index for fold in folds for index in fold) == list(range(100))
+    assert sorted(sum(targets[index] == "rare" for index in fold) for fold in folds) == [0, 0, 0, 5, 5]
+    assert min(map(len, folds)) >= 15
+
+
 def test_equal_examples_are_in_one_fold():
     drawn = random.Random(5)
     hashes = [drawn.randrange(40) for _ in range(100)]
@@ -58,6 +68,9 @@ def test_a_class_is_never_held_out_as_a_whole():
         ([1.5, 2.5, 3.5], None, 3),
         (["a", "b"] * 6, ["p", "p", "q", "q"] * 3, 2),
         (["a", "b"] * 2, ["p"] * 4, 1),
+        (["a"] * 12 + ["b"] * 6, [*"pqrstu" * 2, *"pppqqq"], 6),
+        (["a"] * 12 + ["b"] * 4, [*"pqrstu" * 2, *"ppqq"], 4),
+        (["a"] * 12 + ["b"] * 4, [*"pqrstu" * 2, *"pppp"], 6),
     ],
 )
 def test_there_are_as_many_folds_as_the_rarest_class_has_examples_or_groups(targets, groups, most):

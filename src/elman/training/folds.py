@@ -32,7 +32,11 @@ def need_folds(held_out: int, groups: Sequence[str | None] | None) -> bool:
 
 
 def most_folds(targets: Sequence[Any], groups: Sequence[str | None] | None, hashes: Hashes | None) -> int:
-    """Return how many folds there can be, each with an example of every class; at least 1.
+    """Return how many folds there can be; at least 1.
+
+    As many as there are groups, and as the rarest class has examples (of those that are equal, one counts). A class of
+    few groups is held out in some of the folds alone; it is learnt from in all of them. One that is in a single group
+    is always learnt from, and says nothing of folds.
 
     Args:
         targets: the class of each example; other targets than strings are ignored.
@@ -40,11 +44,17 @@ def most_folds(targets: Sequence[Any], groups: Sequence[str | None] | None, hash
         hashes: the hash of each example, by which equal ones are recognised.
     """
     classes = _classes(targets)
+    clusters = _clusters(classes, groups, hashes)
     apart: dict[str, set[Hashable]] = defaultdict(set)
-    for name, cluster in zip(classes, _clusters(classes, groups, hashes), strict=True):
+    for name, cluster in zip(classes, clusters, strict=True):
         apart[name].add(cluster)
-    # A class that is in one group alone is always learnt from, and says nothing of folds.
-    return min((len(clusters) for clusters in apart.values() if len(clusters) > 1), default=1)
+    divided = [name for name, own in apart.items() if len(own) > 1]
+    if not divided:
+        return 1
+    if not _are_grouped(groups):
+        return min(len(apart[name]) for name in divided)
+    counts = Counter(classes)
+    return min(len(set(clusters)), *(counts[name] for name in divided))
 
 
 def draw_folds(
@@ -75,8 +85,7 @@ def draw_folds(
         clusters[cluster].append(index)
     members = list(clusters.values())
     randomness.shuffle(members)
-    grouped = groups is not None and any(group is not None for group in groups)
-    place = _balance(members, classes, count) if grouped else _deal(members, classes, count)
+    place = _balance(members, classes, count) if _are_grouped(groups) else _deal(members, classes, count)
     folds: list[list[int]] = [[] for _ in range(count)]
     for fold, indices in zip(place, members, strict=True):
         folds[fold] += indices
@@ -115,9 +124,13 @@ def _classes(targets: Sequence[Any]) -> list[str]:
     return list(targets) if all(isinstance(target, str) for target in targets) else [""] * len(targets)
 
 
+def _are_grouped(groups: Sequence[str | None] | None) -> bool:
+    return groups is not None and any(group is not None for group in groups)
+
+
 def _clusters(classes: Sequence[str], groups: Sequence[str | None] | None, hashes: Hashes | None) -> list[Hashable]:
     """Return the name of what each example must not be divided from."""
-    if groups is not None and any(group is not None for group in groups):
+    if groups is not None and _are_grouped(groups):
         return [("", index) if group is None else group for index, group in enumerate(groups)]
     return list(range(len(classes)) if hashes is None else draw_once(hashes, classes))
 

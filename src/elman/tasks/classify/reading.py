@@ -195,7 +195,7 @@ def divide_examples(split: Split, settings: ClassifySettings, pretrained: Before
     count = min(wanted, most_folds(survey.targets, survey.groups, survey.prints))
     notes = []
     if count < wanted:
-        what = "there are no more groups with examples of a class" if grouped else "a class has no more that differ"
+        what = "there are no more groups, or examples of a class" if grouped else "a class has no more that differ"
         notes.append(f"{counted(count, 'fold')} instead of {wanted}: {what}")
     if count == 1:
         return [dataclasses.replace(split, notes=tuple(notes) if settings.folds else ())]

@@ -91,7 +91,7 @@ class ArrivingSteps:
         self._frames = torch.zeros(0, encoder.size)  # standardised: those that steps to come need
         self._first = 0  # the number of the first of them, that of the first frame of a step
         self._done = 0
-        self._open = torch.zeros(0, module.recurrent.output_size)  # what was written, and waits for steps to come
+        self._open: Tensor | None = None  # what was written, and waits for steps to come
 
     def hear(self, given: NDArray[np.float32]) -> Tensor:
         """Return ln P of the steps (T′, V) that samples (N,), or frames (T, D) for a model of frames, complete.
@@ -143,8 +143,7 @@ class ArrivingSteps:
         ahead = self._module.ahead
         if ahead is None:
             return written
-        self._open = torch.cat([self._open.to(written), written])
-        known = len(self._open) if is_end else max(0, len(self._open) - ahead.steps)
-        looked = ahead(self._open)[:known]
-        self._open = self._open[known:].clone()
-        return looked
+        both = written if self._open is None else torch.cat([self._open, written])
+        known = len(both) if is_end else max(0, len(both) - ahead.steps)
+        self._open = both[known:].clone()
+        return ahead(both)[:known]
