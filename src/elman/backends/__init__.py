@@ -43,8 +43,7 @@ from elman.errors import BackendError, SlowWarning
 # In order of preference. A module is imported at its first use; the last one refuses no device.
 BACKENDS: dict[str, str] = {"llvm": "elman.backends.llvm", "reference": "elman.backends.reference"}
 
-choice: ContextVar[str] = ContextVar("backend", default="auto")
-"""The name that a `with` block gives."""
+_chosen: ContextVar[str] = ContextVar("backend", default="auto")
 _warned: set[tuple[str, str]] = set()
 
 
@@ -59,11 +58,11 @@ def backend(name: str) -> Iterator[None]:
         BackendError: there is no such backend.
     """
     require(name)
-    token = choice.set(name)
+    token = _chosen.set(name)
     try:
         yield
     finally:
-        choice.reset(token)
+        _chosen.reset(token)
 
 
 def require(name: str) -> str:
@@ -81,7 +80,7 @@ def require(name: str) -> str:
 
 def requested(name: str) -> str:
     """Return the requested backend, ``auto`` or a name, of a layer whose `backend` argument is `name`."""
-    chosen = choice.get()
+    chosen = _chosen.get()
     return name if chosen == "auto" else chosen
 
 

@@ -17,24 +17,28 @@ from torch import Tensor
 
 Packed = TypeVar("Packed")
 
-current: ContextVar["tuple[frozenset[int], dict[Hashable, object]] | None"] = ContextVar("held", default=None)
-"""The addresses of the weights that are held, and what was packed of them; None where none are."""
+_now: ContextVar["tuple[frozenset[int], dict[Hashable, object]] | None"] = ContextVar("held", default=None)
 
 
 @contextmanager
 def held(weights: Iterable[Tensor]) -> Iterator[None]:
     """Pack weights once for all calls inside the block, in this thread. They must not change there."""
     kept = list(weights)  # so that no other tensor gets the address of one of them
-    token = current.set((frozenset(weight.data_ptr() for weight in kept), {}))
+    token = _now.set((frozenset(weight.data_ptr() for weight in kept), {}))
     try:
         yield
     finally:
-        current.reset(token)
+        _now.reset(token)
+
+
+def holds_any() -> bool:
+    """Tell whether any weights are held."""
+    return _now.get() is not None
 
 
 def are_held(weights: Iterable[Tensor]) -> bool:
     """Tell whether all of some weights are held."""
-    now = current.get()
+    now = _now.get()
     return now is not None and now[0].issuperset([weight.data_ptr() for weight in weights])
 
 
@@ -46,7 +50,7 @@ def pack_once(what: Hashable, weights: Sequence[Tensor], pack: Callable[[], Pack
         weights: the tensors to be packed.
         pack: packs them.
     """
-    now = current.get()
+    now = _now.get()
     if now is None:
         return None
     addresses, packed = now
