@@ -34,7 +34,7 @@ VALIDATION = range(45, 50)
 """The takes that the weights are chosen by: of the speakers who are learnt from, as those who are not are too few."""
 ROUNDS = 3
 """How often each take is used in training."""
-EPOCHS, FOLD_EPOCHS = 60, 30
+EPOCHS, FOLD_EPOCHS = 60, 20
 """Of digits: ten words need fewer updates than the default."""
 
 Row = Callable[[Path, Path, int, dict[str, Any], bool], dict[str, Any]]
