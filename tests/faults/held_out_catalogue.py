@@ -38,6 +38,14 @@ HELD_OUT_FAULTS = (
         "holds_out_changes",
     ),
     Fault(
+        "a class in few groups leaves few folds",
+        "training/folds.py",
+        "if not _are_grouped(groups):",
+        "if divided:",
+        "tests/training/test_folds.py",
+        "rarest",
+    ),
+    Fault(
         "one of the networks does not answer",
         "tasks/classify/member.py",
         "for one in outputs[1:]:",
