@@ -8,7 +8,7 @@ import pytest
 from elman.backends.llvm import target as llvm_target
 from elman.backends.llvm.plan import MOST_CHAINS
 from elman.backends.llvm.products import ROUNDED, TILED
-from elman.backends.llvm.run import attention, likeliest, matrix_unit, rounded_sums
+from elman.backends.llvm.run import attention, likeliest, matrix_unit, rounded_sums, small_sums
 from elman.backends.llvm.run import cache as llvm_cache
 from elman.backends.llvm.run import engine as llvm_engine
 from elman.backends.llvm.run import kernel as llvm_kernel
@@ -29,7 +29,7 @@ def fresh_kernels(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(llvm_cache, "_folder", lambda: None)
     monkeypatch.setattr(llvm_engine, "_libraries", {})
     # What is found are addresses of code, which goes with the libraries of this test.
-    found = [llvm_kernel._find, attention._find, likeliest._find, rounded_sums._find]
+    found = [llvm_kernel._find, attention._find, likeliest._find, rounded_sums._find, small_sums._find]
     for one in found:
         one.cache_clear()
     yield
@@ -44,7 +44,7 @@ def tiles() -> dict[Any, Any]:
     for dtype in DTYPES:
         chains = range(1, MOST_CHAINS + 1)
         llvm_engine.load_all(llvm_kernel.shared_code(dtype, host, chains), host)
-        llvm_engine.load_all(llvm_kernel.unpacked_code(dtype, host, chains), host)
+        llvm_engine.load_all(llvm_kernel.unpacked_code(dtype, host), host)
     for products in (ROUNDED, TILED) if matrix_unit.has_matrix_unit(host) else (ROUNDED,):
         llvm_engine.load_all(llvm_kernel.shared_code("float32", host, chains, products), host)
     shared = ("tiles", "unpacked", "packing")

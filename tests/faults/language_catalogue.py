@@ -129,9 +129,9 @@ LANGUAGE_FAULTS = (
     ),
     Fault(
         "tiles that read weights in place read a transposed matrix by rows",
-        "backends/llvm/run/kernel.py",
-        "return not self.products.rounds and not any(term.transposed for term in terms)",
-        "return not self.products.rounds or not terms",
+        "backends/llvm/emit/tiles.py",
+        "int(first.transposed)]",
+        "0]",
         "tests/expr/test_matrices.py",
         "one_step",
     ),

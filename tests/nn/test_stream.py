@@ -16,6 +16,7 @@ from elman.errors import ShapeError, TensorError
 from elman.nn import GRU, LSTM, RNN, Recurrent
 from tolerances import assert_close, assert_identical
 
+MANY_ROWS = max(llvm_kernel.FEW_ROWS.values()) + 1
 T, B, I, H = 5, 3, 7, 11
 
 LAYERS = {
@@ -153,7 +154,7 @@ def test_a_parameter_of_another_shape_at_the_same_place_is_refused(cut):
     assert_identical("mended", stream.step(x[1]), fresh.step(x[1]))
 
 
-@pytest.mark.parametrize("batch", [1, llvm_kernel.MANY_ROWS])
+@pytest.mark.parametrize("batch", [1, MANY_ROWS])
 @pytest.mark.parametrize("name", ["weight_ih_l0", "weight_hh_l1", "bias_ih_l0", "bias_hh_l1"])
 def test_every_parameter_is_read_anew_in_every_step(name, batch):
     layer = LSTM(I, H, 2)
@@ -291,7 +292,7 @@ def test_large_batches_stream_as_well(monkeypatch):
 
 @every_layer
 @every_type
-@pytest.mark.parametrize("batch", [1, B, llvm_kernel.MANY_ROWS])
+@pytest.mark.parametrize("batch", [1, B, MANY_ROWS])
 def test_a_frozen_stream_has_the_values_of_one_that_reads_the_weights(build, dtype, batch):
     layer = build(dtype=dtype).eval()
     x, sides, state = draw(layer, batch)
@@ -354,7 +355,7 @@ def test_a_frozen_stream_still_refuses_what_does_not_fit():
         stream.step(torch.zeros(1, I, dtype=torch.float64))
 
 
-@pytest.mark.parametrize("batch", [1, 2, llvm_kernel.MANY_ROWS])
+@pytest.mark.parametrize("batch", [1, 2, MANY_ROWS])
 @every_layer
 def test_a_call_of_one_step_is_the_first_step_of_a_longer_call(build, batch):
     layer = build().eval()

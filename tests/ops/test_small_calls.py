@@ -51,7 +51,7 @@ def compute_plainly(module: Any, x: torch.Tensor, state: Any) -> list[torch.Tens
 
 
 @pytest.mark.parametrize(("name", "dtype"), [*((name, torch.float64) for name in MODULES), ("lstm", torch.float32)])
-def test_a_small_call_has_the_bits_of_the_general_one(name, dtype, monkeypatch):
+def test_a_small_call_has_the_bits_of_the_general_one_except_sums_over_rows(name, dtype, monkeypatch):
     module = MODULES[name](dtype=dtype)
     x, state = draw(name, module)
     ran = []
@@ -62,9 +62,10 @@ def test_a_small_call_has_the_bits_of_the_general_one(name, dtype, monkeypatch):
     with torch.no_grad():
         for t, other in zip(listed(module(x, state)), found, strict=False):
             assert_identical("without a gradient", t, other)
-    monkeypatch.setattr(small, "holds_any", lambda: True)
+    monkeypatch.setattr(small, "_HELD", lambda: ())
+    summed = len(found) - len(list(module.parameters()))
     for number, (t, right) in enumerate(zip(found, compute(module, x, state), strict=True)):
-        assert_identical(f"result or gradient {number}", t, right)
+        (assert_identical if number < summed else assert_close)(f"result or gradient {number}", t, right)
 
 
 def give_state(module):

@@ -109,6 +109,13 @@ class Program:
         """The names of the tensors that the program reads."""
         return tuple(parameter.name for parameter in self.parameters)
 
+    @cached_property
+    def mirror_of_parameters(self) -> Schedule:
+        """The mirror of a single time step, with the gradients of parameters alone: the adjoints are not carried on."""
+        mirror, output = self.mirror, self.graph.output
+        wanted = tuple(output[f"d_{member}"] for p in self.parameters for member in p.members)
+        return schedule(self.graph, carries=mirror.carries, results=mirror.carries, given=mirror.given, wanted=wanted)
+
     @property
     def states(self) -> tuple[str, ...]:
         """The names of the states in order."""

@@ -43,7 +43,8 @@ from elman.errors import BackendError, SlowWarning
 # In order of preference. A module is imported at its first use; the last one refuses no device.
 BACKENDS: dict[str, str] = {"llvm": "elman.backends.llvm", "reference": "elman.backends.reference"}
 
-_chosen: ContextVar[str] = ContextVar("backend", default="auto")
+choice: ContextVar[str] = ContextVar("backend", default="auto")
+"""The name that a `with` block gives."""
 _warned: set[tuple[str, str]] = set()
 
 
@@ -58,11 +59,11 @@ def backend(name: str) -> Iterator[None]:
         BackendError: there is no such backend.
     """
     require(name)
-    token = _chosen.set(name)
+    token = choice.set(name)
     try:
         yield
     finally:
-        _chosen.reset(token)
+        choice.reset(token)
 
 
 def require(name: str) -> str:
@@ -80,7 +81,7 @@ def require(name: str) -> str:
 
 def requested(name: str) -> str:
     """Return the requested backend, ``auto`` or a name, of a layer whose `backend` argument is `name`."""
-    chosen = _chosen.get()
+    chosen = choice.get()
     return name if chosen == "auto" else chosen
 
 

@@ -17,28 +17,24 @@ from torch import Tensor
 
 Packed = TypeVar("Packed")
 
-_now: ContextVar["tuple[frozenset[int], dict[Hashable, object]] | None"] = ContextVar("held", default=None)
+current: ContextVar["tuple[frozenset[int], dict[Hashable, object]] | None"] = ContextVar("held", default=None)
+"""The addresses of the weights that are held, and what was packed of them; None where none are."""
 
 
 @contextmanager
 def held(weights: Iterable[Tensor]) -> Iterator[None]:
     """Pack weights once for all calls inside the block, in this thread. They must not change there."""
     kept = list(weights)  # so that no other tensor gets the address of one of them
-    token = _now.set((frozenset(weight.data_ptr() for weight in kept), {}))
+    token = current.set((frozenset(weight.data_ptr() for weight in kept), {}))
     try:
         yield
     finally:
-        _now.reset(token)
-
-
-def holds_any() -> bool:
-    """Tell whether any weights are held."""
-    return _now.get() is not None
+        current.reset(token)
 
 
 def are_held(weights: Iterable[Tensor]) -> bool:
     """Tell whether all of some weights are held."""
-    now = _now.get()
+    now = current.get()
     return now is not None and now[0].issuperset([weight.data_ptr() for weight in weights])
 
 
@@ -50,7 +46,7 @@ def pack_once(what: Hashable, weights: Sequence[Tensor], pack: Callable[[], Pack
         weights: the tensors to be packed.
         pack: packs them.
     """
-    now = _now.get()
+    now = current.get()
     if now is None:
         return None
     addresses, packed = now

@@ -4,7 +4,7 @@ The kernel of such a call takes no longer than what surrounds it. So a backend p
 program, the shapes, the dtype, whether autograd records it. A call then tests that its tensors have the form and lie in
 plain memory, and gives their addresses to the kernel. Nothing is kept that depends on values. Whatever else happens
 around a call (autocast, tracing, compiling, transforms of torch.func, weights that are held), it is run as all others
-are, by :func:`elman.ops.run`, with the same numbers.
+are, by :func:`elman.ops.run`, with the same numbers; only gradients of weights may be added up in another order.
 
 >>> from elman.autodiff import derive
 >>> from elman.cells import elman
@@ -23,24 +23,22 @@ from torch import Tensor
 from torch.autograd import Function, forward_ad
 
 from elman.autodiff.program import Program
-from elman.backends import requested, select
-from elman.backends.held import holds_any
+from elman.backends import choice, select
+from elman.backends.held import current
 from elman.backends.inputs import Inputs
 from elman.backends.memory_check import PLAIN, are_plain_memory
 from elman.errors import ShapeError
-from elman.ops.batched import are_batched
-from elman.ops.operators import How, are_plain, run_backward
+from elman.ops.operators import How, run_backward
 
 _MOST = 256  # forms, and addresses of parameters, that are known at once
+# A call takes a few microseconds, so what it asks is looked up here once.
 _ADDRESS, _IS_CONTIGUOUS, _IS_NEG = Tensor.data_ptr, Tensor.is_contiguous, Tensor.is_neg
-_SHAPE, _KIND = attrgetter("shape"), attrgetter("shape", "dtype")
+_SHAPE, _KIND, _NEEDS = attrgetter("shape"), attrgetter("shape", "dtype"), attrgetter("requires_grad")
+_CHOICE, _HELD = choice.get, current.get
 _AUTOCAST, _TRANSFORMS = torch._C._is_any_autocast_enabled, torch._C._are_functorch_transforms_active
 _DISPATCHES, _TRACES = torch._C._len_torch_dispatch_stack, torch._C._get_tracing_state
-_IS_COMPILING, _RECORDS, _PRECISION = (
-    torch.compiler.is_compiling,
-    torch.is_grad_enabled,
-    torch.get_float32_matmul_precision,
-)
+_IS_COMPILING, _RECORDS = torch.compiler.is_compiling, torch.is_grad_enabled
+_PRECISION, _THREADS = torch._C._get_float32_matmul_precision, torch.get_num_threads
 
 _forms: "dict[tuple[Any, ...], SmallForm | None]" = {}
 
@@ -61,16 +59,21 @@ def run_small(
         The final states in the form of the initial ones; before them, if x has a time axis, the output (T, B, size of
         the first state). None if :func:`elman.ops.run` must run the call.
     """
-    if _IS_COMPILING() or _AUTOCAST() or _TRANSFORMS() or _DISPATCHES() or _TRACES() is not None or holds_any():
+    if _IS_COMPILING() or _AUTOCAST() or _TRANSFORMS() or _DISPATCHES() or _TRACES() is not None:
         return None
-    has_states = not isinstance(states[0], int)
+    if _HELD() is not None or forward_ad._current_level >= 0:
+        return None
+    has_states = type(states[0]) is not int
     given: list[Any] = [x, *states] if has_states else [x]
-    if forward_ad._current_level >= 0 or not PLAIN.issuperset(map(type, given)):
+    tensors = (*given, *parameters)
+    if not PLAIN.issuperset(map(type, tensors)):
         return None
-    if x.dim() not in (2, 3) or not PLAIN.issuperset(map(type, parameters)):
-        return None
-    saves = _RECORDS() and any(t.requires_grad for t in (*parameters, *given))
-    key = (program, requested(backend), x.shape, x.dtype, has_states, saves, _PRECISION())
+    saves = _RECORDS() and True in map(_NEEDS, tensors)
+    name = _CHOICE()
+    key = (
+        *(program, backend if name == "auto" else name, x.shape, x.dtype),
+        *(has_states, saves, _PRECISION(), _THREADS()),
+    )
     try:
         form = _forms[key]
     except KeyError:
@@ -80,7 +83,7 @@ def run_small(
     if not has_states:
         given += form.zeros
     if saves:
-        results: tuple[Tensor, ...] = _Small.apply(form, *given, *parameters)
+        results: tuple[Tensor, ...] = _APPLY(form, *given, *parameters)
         return results
     return form.call.run(given, parameters)[0]
 
@@ -89,12 +92,12 @@ def _prepare(
     key: tuple[Any, ...], x: Tensor, states: Sequence[Tensor | int], parameters: Sequence[Tensor]
 ) -> "SmallForm | None":
     """Prepare calls of a form, or remember that they are not small."""
-    program, backend, shape, dtype, _, saves, _ = key
+    program, backend, shape, dtype, _, saves, *_ = key
+    if x.dim() not in (2, 3) or 0 in shape[:-1] or program.sides or len(states) != len(program.states):
+        return None
     batch = shape[-2]
     own = [x.new_zeros(batch, s) if isinstance(s, int) else s for s in states]
-    if program.sides or len(own) != len(program.states) or 0 in shape[:-1] or {s.dim() for s in own} - {2, x.dim()}:
-        return None
-    if not are_plain_memory((x, *own, *parameters), dtype):
+    if {s.dim() for s in own} - {2, x.dim()} or not are_plain_memory((x, *own, *parameters), dtype):
         return None
     runner = select(backend, program, dtype, x.device)
     opens = getattr(runner, "open_call", None)
@@ -127,6 +130,7 @@ class SmallForm:
 
     Attributes:
         zeros: initial states of zeros; nothing changes them.
+        count: the number of x and the states.
     """
 
     def __init__(
@@ -136,8 +140,9 @@ class SmallForm:
         self.is_step = len(shape) == 2
         self.zeros = [state if self.is_step else state[None] for state in states]
         self.given = [shape, *map(_SHAPE, self.zeros)]
+        self.count = len(self.given)
         self.parameters = [*map(_SHAPE, parameters)]
-        self.known: set[tuple[Any, ...]] = set()
+        self.known: dict[int, tuple[Any, ...]] = {}
 
     def fits(self, given: Sequence[Tensor], parameters: Sequence[Tensor]) -> bool:
         """Test whether x, the states and the parameters have this form, and lie without gaps in plain memory.
@@ -146,35 +151,51 @@ class SmallForm:
         stay what they were.
         """
         try:
-            key = (*map(_ADDRESS, parameters), *map(_KIND, parameters), *map(_IS_CONTIGUOUS, parameters))
-            key = (*key, *map(_IS_NEG, parameters))
+            addresses = *map(_ADDRESS, parameters), *map(_IS_CONTIGUOUS, parameters), *map(_IS_NEG, parameters)
+            key = (addresses, *map(_KIND, parameters))
         except RuntimeError:  # a tensor without memory
             return False
-        if key not in self.known:
+        if self.known.get(addresses[0]) != key:
             if not self._are_dense(parameters, self.parameters):
                 return False
             if len(self.known) == _MOST:
                 self.known.clear()
-            self.known.add(key)
-        return self._are_dense(given, self.given if len(given) > 1 else self.given[:1])
+            self.known[addresses[0]] = key
+        if len(given) == 1:  # the states are zeros
+            return self._are_dense(given, self.given[:1])
+        return self._are_dense(given, self.given)
 
     def _are_dense(self, tensors: Sequence[Tensor], shapes: Sequence[torch.Size]) -> bool:
-        dense = [*map(_SHAPE, tensors)] == shapes and all(map(_IS_CONTIGUOUS, tensors))
-        return dense and are_plain_memory(tensors, self.dtype)
+        if [*map(_SHAPE, tensors)] != shapes:
+            return False
+        try:
+            return False not in map(_IS_CONTIGUOUS, tensors) and are_plain_memory(tensors, self.dtype)
+        except RuntimeError:  # a layout without strides
+            return False
 
     def mirror(
-        self, kept: Sequence[Tensor], adjoints: Sequence[Tensor], needs_input: bool
+        self, kept: Sequence[Tensor], adjoints: Sequence[Tensor], needs: Sequence[bool]
     ) -> Sequence[Tensor | None] | None:
-        """Run the mirror; return a gradient for each tensor, or None if some have another form."""
-        end = len(self.given)
-        *tensors, output, saved = kept
-        given, parameters = tensors[:end], tensors[end:]
-        adjoints = [d if d.is_contiguous() else d.contiguous() for d in adjoints]
-        own = [output, saved, *adjoints] if saved.numel() else [output, *adjoints]
-        if not self.fits(given, parameters) or not are_plain_memory(own, self.dtype):
+        """Run the mirror; return a gradient for each tensor, or None if the general code must compute them.
+
+        Args:
+            kept: the tensors that the run read, its first result, and what it saved.
+            adjoints: of the results.
+            needs: for each of the tensors, whether its gradient is needed.
+        """
+        if _IS_COMPILING() or _TRANSFORMS() or _DISPATCHES() or _TRACES() is not None:
             return None
+        if not PLAIN.issuperset(map(type, (*kept, *adjoints))):
+            return None
+        count = self.count
+        *tensors, output, saved = kept
+        given, parameters = tensors[:count], tensors[count:]
+        own = [output, saved, *adjoints] if saved.numel() else [output, *adjoints]
+        if not are_plain_memory(own, self.dtype) or not self.fits(given, parameters):
+            return None
+        adjoints = [d if d.is_contiguous() else d.contiguous() for d in adjoints]
         gradients: Sequence[Tensor | None] | None = self.call.mirror(
-            given, parameters, output, saved, adjoints, needs_input
+            given, parameters, output, saved, adjoints, needs[:count]
         )
         return gradients
 
@@ -182,7 +203,7 @@ class SmallForm:
         self, kept: Sequence[Tensor], adjoints: Sequence[Tensor], needs_input: bool
     ) -> Sequence[Tensor | None]:
         """Compute the same as :meth:`mirror`, whatever torch does around it."""
-        end, tensors, final = len(self.given), list(kept), list(adjoints)
+        end, tensors, final = self.count, list(kept), list(adjoints)
         output = len(kept) - 2
         if self.is_step:
             for k in (0, output):
@@ -203,8 +224,7 @@ class _Small(Function):
 
     @staticmethod
     def forward(ctx: Any, form: SmallForm, *tensors: Tensor) -> tuple[Tensor, ...]:
-        end = len(form.given)
-        results, saved = form.call.run(tensors[:end], tensors[end:])
+        results, saved = form.call.run(tensors[: form.count], tensors[form.count :])
         ctx.form = form
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(*tensors, results[0], saved)
@@ -215,8 +235,10 @@ class _Small(Function):
         form: SmallForm = ctx.form
         kept = ctx.saved_tensors  # read once: activation checkpointing unpacks them only once
         own = [zero if d is None else d for d, zero in zip(adjoints, form.call.zeros, strict=True)]
-        needs_input = ctx.needs_input_grad[1]
-        gradients = None
-        if not (_RECORDS() or are_batched(own)) and are_plain([*kept, *own]):
-            gradients = form.mirror(kept, own, needs_input)
-        return (None, *(form.run_backward(kept, own, needs_input) if gradients is None else gradients))
+        needs = ctx.needs_input_grad
+        gradients = None if _RECORDS() else form.mirror(kept, own, needs[1:])
+        return (None, *(form.run_backward(kept, own, needs[1]) if gradients is None else gradients))
+
+
+# Without what `Function.apply` does for torch.func, which is not active where small calls run.
+_APPLY: Any = super(Function, _Small).apply

@@ -23,6 +23,7 @@ from elman.backends.llvm.run import frames as llvm_frames
 from elman.backends.llvm.run import kernel as llvm_kernel
 from elman.backends.llvm.run import memory as llvm_memory
 from elman.backends.llvm.run import threads as llvm_threads
+from elman.ops import small
 from kernels import assert_equals_reference, build, compute, draw, evaluate
 from tolerances import assert_identical
 from unusual_cells import UNUSUAL
@@ -184,8 +185,8 @@ def test_every_column_is_one_members(teams):
         output = torch.empty(steps, rows, hidden)
         final = [torch.empty(rows, hidden) for _ in states]
         frames.fill_forward(inputs, output, final)
-        frames.pack()
-        frames.kernel.prepare(frames.arena.address + 8 * llvm_slots.HEADER)
+        frames.arena.pack()
+        frames.arena.prepare()
         frames.arena.memory[0].zero_()  # a member that does not wait reads uninitialised memory
         flat = frames.arena.flat
         flat[llvm_slots.TICKET], flat[llvm_slots.ARRIVALS] = 0, 1 << 40
@@ -250,6 +251,7 @@ def test_who_cannot_ask_how_many_threads_there_are_is_alone(teams, monkeypatch):
     llvm_threads._openmp.cache_clear()
     assert_values_identical("laid out for two", compute(layer, given), expected)
     llvm_kernel.lay_out.cache_clear()
+    small._forms.clear()
     assert_values_identical("laid out for one", compute(layer, given), expected)
     llvm_threads._openmp.cache_clear()
     assert teams[-1] == 0

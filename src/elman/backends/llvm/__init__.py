@@ -2,7 +2,7 @@
 
 `plan` decides which values are stored where, `emit` writes the code if it is not in the cache, `run` compiles it, lays
 out its arguments and calls it, and `target` describes the processor. The sums over time and batch that give the
-gradients of weights are torch's products, chunk by chunk.
+gradients of weights are torch's products, chunk by chunk; those of small calls are compiled.
 
 >>> import torch
 >>> from elman.autodiff import derive
@@ -23,7 +23,7 @@ from elman.backends.llvm.plan import stored_saves
 from elman.backends.llvm.run.calls import open_call  # noqa: F401 - a name of this backend
 from elman.backends.llvm.run.frames import Frames
 from elman.backends.llvm.run.gradients import Gradients
-from elman.backends.llvm.run.kernel import DTYPES, LEAST_WORK, MANY_ROWS, find_kernel
+from elman.backends.llvm.run.kernel import DTYPES, LEAST_WORK, find_kernel
 from elman.backends.llvm.run.kernel import target as kernel_target
 from elman.backends.llvm.run.memory import allocate
 from elman.backends.llvm.run.stream import Steps
@@ -74,8 +74,8 @@ def _padded(sizes: dict[str, int], shape: tuple[str, ...], lanes: int) -> int:
 def run_forward(program: Program, inputs: Inputs, save: bool = True) -> tuple[Tensor, list[Tensor], list[Tensor]]:
     """Run a program over time; see :func:`elman.backends.reference.run_forward`."""
     x, states = inputs.x, inputs.states
-    in_place = x.shape[0] == 1 and x.shape[1] < MANY_ROWS and not are_held(inputs.parameters)
-    frames = Frames(find_kernel(program, "forward", save, x.dtype), inputs, in_place=in_place)
+    kernel = find_kernel(program, "forward", save, x.dtype)
+    frames = Frames(kernel, inputs, in_place=not are_held(inputs.parameters))
     steps, batch, _ = x.shape
     output = _make(inputs, (steps, batch, states[0].shape[-1]))
     final = [torch.empty(s.shape, dtype=s.dtype, device=x.device) for s in states]
@@ -98,7 +98,8 @@ def run_mirror(
 ) -> tuple[Tensor | None, list[Tensor], list[Tensor]]:
     """Run the mirror of a program; see :func:`elman.backends.reference.run_mirror`."""
     x, states, reverse = inputs.x, inputs.states, inputs.reverse
-    frames = Frames(find_kernel(program, "mirror" if needs_input else "mirror_without_input", False, x.dtype), inputs)
+    kernel = find_kernel(program, "mirror" if needs_input else "mirror_without_input", False, x.dtype)
+    frames = Frames(kernel, inputs, in_place=not are_held(inputs.parameters))
     d_x = _make(inputs, x.shape) if needs_input else None
     d_states = [torch.empty(s.shape, dtype=s.dtype, device=x.device) for s in states]
     firsts = _first_steps(inputs) if reverse else frames.layout.zeros
@@ -133,7 +134,7 @@ def run_mirror(
         if done == 0:
             frames.start()
         else:
-            frames.run()
+            frames.arena.run()
         gradients.add(low, count)
     frames.release()
     return d_x, d_states, gradients.finish()

@@ -5,6 +5,7 @@ The pieces from which all emitters build their loops::
     code.slot(name)                    frame[slots[name]]
     code.loop(start, stop, step)       for (i = start; i < stop; i += step) { … }
     code.when(condition)               if (condition) { … }
+    code.accumulate(…, sums, add)      for (k = start; k + step <= stop; k += step) sums = add(k, sums);
     code.load_part(at, left)           for (l = 0; l < lanes; l++) v[l] = l < left ? at[l] : 0;
     code.store_part(v, at, left)       for (l = 0; l < lanes; l++) if (l < left) at[l] = v[l];
     code.fma(a, x, y)                  for (l = 0; l < lanes; l++) v[l] = a[l] * x[l] + y[l];
@@ -141,6 +142,37 @@ class Code:
         index.add_incoming(self.b.add(index, self.number(step)), self.b.block)
         self.b.branch(head)
         self.b.position_at_end(done)
+
+    def accumulate(
+        self, begin: Any, stop: Any, step: int, start: list[Any], add: Callable[[Any, list[Any]], list[Any]]
+    ) -> tuple[Any, list[Any]]:
+        """Write a loop over sums: for (k = begin; k + step <= stop; k += step) sums = add(k, sums).
+
+        Args:
+            begin: the first k.
+            stop: where k ends, excluded.
+            step: from k to k.
+            start: the sums before the loop.
+            add: writes the body; it may write further blocks.
+
+        Returns:
+            The k with which the loop ends, and the sums.
+        """
+        head, body, done = (self.function.append_basic_block(n) for n in ("k", "products", "end"))
+        before = self.b.block
+        self.b.branch(head)
+        self.b.position_at_end(head)
+        k, *held = phis = [self.b.phi(value.type) for value in (begin, *start)]
+        after = self.b.add(k, self.number(step))
+        self.b.cbranch(self.b.icmp_signed("<=", after, stop), body, done)
+        self.b.position_at_end(body)
+        new = add(k, held)
+        for phi, first, value in zip(phis, (begin, *start), (after, *new), strict=True):
+            phi.add_incoming(first, before)
+            phi.add_incoming(value, self.b.block)
+        self.b.branch(head)
+        self.b.position_at_end(done)
+        return k, held
 
     @contextmanager
     def draw(self, counter: Any, count: Any) -> Iterator[Any]:

@@ -10,8 +10,10 @@ A kernel exports these functions:
     runs all time steps of a call;
 ``whole(frames)``
     does all three on the calling thread;
+``unpacked(frames)``
+    does the second and the third there, where products read weights that are not packed;
 ``step(frames, x, output)``
-    does the second and the third, forward, for one time step with its input and output at these addresses;
+    does the same, forward, for one time step with its input and output at these addresses;
 ``team(frames)``
     runs all time steps of a call if columns are divided, not rows, see `teams`.
 
@@ -306,12 +308,14 @@ class _Driver:
     # Sharing work.
 
     def emit_whole(self) -> None:
-        function = function_of_frames(self.module, "whole")
-        b = ir.IRBuilder(function.append_basic_block("entry"))
-        (frames,) = function.args
-        b.store(ir.Constant(I64, 0), header_slot(b, frames, TICKET))
-        b.call(self.pack, [frames])
-        self._emit_rest(b, frames)
+        for name in ("whole", "unpacked"):
+            function = function_of_frames(self.module, name)
+            b = ir.IRBuilder(function.append_basic_block("entry"))
+            (frames,) = function.args
+            if name == "whole":
+                b.store(ir.Constant(I64, 0), header_slot(b, frames, TICKET))
+                b.call(self.pack, [frames])
+            self._emit_rest(b, frames)
 
     def emit_single(self) -> None:
         function = function_of_frames(self.module, "step", 2)

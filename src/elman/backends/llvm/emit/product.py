@@ -79,6 +79,6 @@ def _table(numbers: dict[str, int], form: int) -> list[int]:
     chain = ["bias", "bias step", "bias row", "y", "y step", "y row", "columns", *matrix]
     assert len(chain) == PER_CHAIN
     before = [*(8 * numbers[name] for name in ("x", "x step", "x row", "packed", "depth")), 1, 8 * numbers["columns"]]
-    before += [form, 8 * numbers["x"]]  # no row is rounded, so there is no memory for that
+    before += [form, 8 * numbers["x"], 0]  # no row is rounded, so there is no memory for that
     assert len(before) == CHAINS
     return [*before, *(8 * numbers[name] for name in chain)]

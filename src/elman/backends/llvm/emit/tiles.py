@@ -16,18 +16,20 @@ not wait for an addition; a tile of many rows is narrow, and a block of weights 
 
 A kernel calls the function ``tiles`` for its number of chains with a *table* of what it works on::
 
-    ┌─────────┬─────────┬───────┬─────────┬─────────┬──────┬─────────┬───────────────────────────┬─────────┬───
-    │ VECTORS │ WEIGHTS │ DEPTH │ STACKED │ COLUMNS │ FORM │ SCRATCH │ CHAINS: chain 0           │ chain 1 │ …
-    │ 3 slots │         │       │         │         │      │         │ START RESULT LIMIT MATRIX │         │
-    │         │         │       │         │         │      │         │ 3     3      1     2      │         │
-    └─────────┴─────────┴───────┴─────────┴─────────┴──────┴─────────┴───────────────────────────┴─────────┴───
-      0         3         4       5         6         7      8         9                           9 + PER_CHAIN
+    ┌─────────┬─────────┬───────┬─────────┬─────────┬──────┬─────────┬────────┬───────────────────────────┬─────────┬───
+    │ VECTORS │ WEIGHTS │ DEPTH │ STACKED │ COLUMNS │ FORM │ SCRATCH │ TURNED │ CHAINS: chain 0           │ chain 1 │ …
+    │ 3 slots │         │       │         │         │      │         │        │ START RESULT LIMIT MATRIX │         │
+    │         │         │       │         │         │      │         │        │ 3     3      1     2      │         │
+    └─────────┴─────────┴───────┴─────────┴─────────┴──────┴─────────┴────────┴───────────────────────────┴─────────┴───
+      0         3         4       5         6         7      8         9        10                   10 + PER_CHAIN
 
-An entry is a slot, given by its bytes from the beginning of the frame; STACKED and FORM are numbers. FORM and SCRATCH
-are read where operands are rounded, see `tiled` and `rounded`.
+An entry is a slot, given by its bytes from the beginning of the frame; STACKED, FORM and TURNED are numbers. FORM and
+SCRATCH are read where operands are rounded, see `tiled` and `rounded`, TURNED where weights are not packed, see
+`unpacked`.
 """
 
 import itertools
+from itertools import pairwise
 from typing import Any
 
 from llvmlite import ir
@@ -46,7 +48,8 @@ STACKED = 5  # how many matrices are stacked
 COLUMNS = 6  # the number of columns of a result
 FORM = 7  # of the vectors, see `products`
 SCRATCH = 8  # the address of memory for rounded rows
-CHAINS = 9  # the first chain
+TURNED = 9  # 1 where products are transposed
+CHAINS = 10  # the first chain
 # … and from the beginning of a chain.
 START = 0  # the place of the initial value
 RESULT = 3  # the place of the result
@@ -105,7 +108,7 @@ def tile_table(numbers: dict[str, int], group: Group, term: int, axis: str) -> l
     names = [*slots.place_slots(first.vector.name), slots.packed(group.number, term), slots.columns(first.axis)]
     form = ROUNDED_ROWS if first.vector.narrow else PLAIN_ROWS
     table = [*(8 * numbers[name] for name in names), len(first.matrices), 8 * numbers[slots.columns(axis)]]
-    table += [form, 8 * numbers[Slot.SCRATCH]]
+    table += [form, 8 * numbers[Slot.SCRATCH], int(first.transposed)]
     for init, terms, result in group.chains:
         start = result if term else init
         names = [*slots.place_slots(slots.ZERO if start is None else start.name), *slots.place_slots(result.name)]
@@ -125,17 +128,23 @@ def emit_tiles(target: Target, dtype: str, chains: int) -> str:
 
 
 class Tiles:
-    """The function ``tiles`` for a number of chains, in shapes as in `SHAPES`."""
+    """The function ``tiles`` for a number of chains, in shapes as in `SHAPES`.
 
-    def __init__(self, module: Module, chains: int, shapes: Any, name: str = "tiles") -> None:
+    Attributes:
+        repeats: whether one tile covers the last rows, and computes the last one again where rows are missing.
+    """
+
+    repeats = False
+
+    def __init__(self, module: Module, chains: int, shapes: Any, name: str = "tiles", args: int = 5) -> None:
         self.module, self.chains, self.shapes = module, chains, shapes
-        self.code = module.function(name, 5, internal=name != "tiles")
+        self.code = module.function(name, args, internal=name != "tiles")
         self.step = module.lanes * module.size
 
     def emit(self) -> ir.Function:
         """Write the function."""
         code = self.code
-        table, rows, self.count, first, self.stop = code.args
+        table, rows, self.count, first, self.stop = code.args[:5]
         self.table, self.rows = (code.entry.inttoptr(p, POINTER) for p in (table, rows))
         self.read()
         self.columns = self._slot(COLUMNS)
@@ -203,22 +212,26 @@ class Tiles:
         """Cover the rows with tiles, the tallest first."""
         code = self.code
         start = code.variable(code.number(0))
-        for size in reversed(sizes):
+        for size, next_size in pairwise((*reversed(sizes), 0)):
             head, body, done = (code.function.append_basic_block(n) for n in ("rows", "tile", "fewer"))
             code.b.branch(head)
             code.b.position_at_end(head)
             top = code.value(start)
-            after = code.b.add(top, code.number(size))
-            code.b.cbranch(code.b.icmp_signed("<=", after, self.count), body, done)
+            least = code.b.add(top, code.number(next_size + 1 if self.repeats else size))
+            code.b.cbranch(code.b.icmp_signed("<=", least, self.count), body, done)
             code.b.position_at_end(body)
             self._emit_tile(size, top, first, left)
-            code.b.store(after, start)
+            code.b.store(code.b.add(top, code.number(size)), start)
             code.b.branch(head)
             code.b.position_at_end(done)
 
     def _emit_tile(self, count: int, top: Any, first: Any, left: list[list[Any]]) -> None:
         code, width = self.code, len(left[0])
-        places = [row(code, self.rows, code.b.add(top, code.number(r))) for r in range(count)]
+        numbers = [code.b.add(top, code.number(r)) for r in range(count)]
+        if self.repeats:
+            last = code.b.sub(self.count, code.number(1))
+            numbers = [code.smaller(number, last) for number in numbers]
+        places = [row(code, self.rows, number) for number in numbers]
         column = code.b.mul(first, code.number(self.step))
         accumulators = []
         for g, init in enumerate(self.inits):

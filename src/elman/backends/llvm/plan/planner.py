@@ -31,7 +31,7 @@ def make_plan(program: Program, direction: str, save: bool, narrow: bool = False
 
     Args:
         program: the program to run.
-        direction: name of the program's attribute: forward, mirror, mirror_without_input.
+        direction: name of the program's attribute: forward, or a mirror.
         save: whether the forward run stores the values that the mirror reads.
         narrow: whether the input, the output, their adjoints and the saved values are in bfloat16.
     """

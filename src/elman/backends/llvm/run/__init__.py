@@ -2,8 +2,9 @@
 
 `engine` compiles the emitted code, or reads it from the `cache` on the disk. `kernel` finds the code of a program's
 direction and lays out its arguments, `frames` fills them for a run, `memory` lends workspaces, `threads` runs the code
-on several cores. `gradients` sums the adjoints that the mirror stores for each weight, `stream` prepares single steps,
-and `steps` those of weights that do not change. `product`, `attention` and `likeliest` run code that is no cell's.
+on several cores. `gradients` sums the adjoints that the mirror stores for each weight. `calls` prepares small calls,
+and `small_sums` their gradients; `stream` prepares single steps, and `steps` those of weights that do not change.
+`product`, `attention` and `likeliest` run code that is no cell's.
 
 >>> import torch
 >>> from elman.autodiff import derive

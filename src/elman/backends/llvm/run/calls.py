@@ -11,8 +11,8 @@ Weights are read where they are, or packed again, at every call, so nothing that
 torch.Size([7, 1, 5])
 """
 
-import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,21 +20,20 @@ from torch import Tensor
 from elman.autodiff.program import Program
 from elman.backends.inputs import Inputs
 from elman.backends.llvm.products import PLAIN
-from elman.backends.llvm.run import kernel as llvm_kernel
 from elman.backends.llvm.run import threads as llvm_threads
-from elman.backends.llvm.run.frames import lend
-from elman.backends.llvm.run.kernel import MANY_ROWS, Layout, find_kernel, lay_out
+from elman.backends.llvm.run.frames import Arena, lend
+from elman.backends.llvm.run.kernel import Layout, find_kernel, lay_out
 from elman.backends.llvm.run.memory import SMALL
 from elman.backends.llvm.run.small_sums import SmallSums, are_small_sums
 
 Pairs = list[tuple[int, int]]
 """For each slot, the number of the tensor whose address is added (0 for none), and a number."""
 
-_ADDRESS = Tensor.data_ptr
+_ADDRESS, _EMPTY = Tensor.data_ptr, torch.empty_like
 
 
 def open_call(program: Program, inputs: Inputs, save: bool, is_step: bool = False) -> "SmallCall | None":
-    """Lay out calls with tensors of these shapes.
+    """Lay out calls with tensors of these shapes, for as many threads as torch has now.
 
     Args:
         program: without side inputs.
@@ -44,11 +43,9 @@ def open_call(program: Program, inputs: Inputs, save: bool, is_step: bool = Fals
             the first state) and the final states, each (1, B, its size).
 
     Returns:
-        None if calls are so large that they are divided among threads, or if operands are rounded.
+        None if results are so large that :func:`~elman.backends.llvm.run.memory.allocate` should make them, or if
+        operands are rounded.
     """
-    steps, batch, _ = inputs.x.shape
-    if steps * batch * sum(math.prod(p.shape) for p in inputs.parameters) >= llvm_kernel.LEAST_WORK:
-        return None
     if find_kernel(program, "forward", save, inputs.x.dtype).products is not PLAIN:
         return None
     call = SmallCall(program, inputs, save, is_step)
@@ -71,23 +68,23 @@ class SmallCall:
         x, states = inputs.x, inputs.states
         self.program, self.inputs, self.save, self.is_step = program, inputs, save, is_step
         steps, batch, _ = x.shape
-        kernel = find_kernel(program, "forward", save, x.dtype)
-        self.in_place = steps == 1 and batch < MANY_ROWS and kernel.reads_in_place
-        self.layout = _lay_out(program, "forward", save, inputs, self.in_place)
-        self.moving = (0, steps, 1, 1)
+        layout = _lay_out(program, "forward", save, inputs)
         output = x.new_zeros(steps, batch, states[0].shape[-1])
         final = [x.new_zeros(state.shape if is_step else (1, *state.shape)) for state in states]
         self.zeros = final if is_step else [output, *final]
-        self.saved = x.new_empty(self.layout.saved_count)
-        # Tensors: none, x, the output, what is saved, states, final states, parameters.
-        count, places = len(states), _ContiguousPlaces(self.layout.item)
-        self.pairs: Pairs = [(0, 1), (0, 0), (0, 0), (0, 0)]
-        self.pairs += [*places.timed(1, x.shape), *places.timed(2, output.shape)]
-        self.pairs += [pair for k, state in enumerate(states) for pair in places.rows(4 + k, state.shape)]
-        self.pairs += [(4 + count + k, 0) for k in range(count)]
-        self.pairs += places.saved(3, self.layout) if save else []
-        self.pairs += [(4 + 2 * count + number, offset) for number, offset in self.layout.members]
-        self.mirrors: dict[bool, SmallMirror] = {}
+        self.saved = x.new_empty(layout.saved_count)
+        # Tensors: none, x, what is saved, states, the output unless it is the first final state, final states,
+        # parameters.
+        count, places = len(states), _ContiguousPlaces(layout.item)
+        first, last = 3 + count, 3 + count + len(self.zeros)
+        pairs: Pairs = [(0, 1), (0, 0), (0, 0), (0, 0)]
+        pairs += [*places.timed(1, x.shape), *places.timed(first, output.shape)]
+        pairs += [pair for k, state in enumerate(states) for pair in places.rows(3 + k, state.shape)]
+        pairs += [(last - count + k, 0) for k in range(count)]
+        pairs += places.saved(2, layout) if save else []
+        self.slots = _Slots(layout, pairs, last)
+        self.moving = (0, steps, 1, 1)
+        self.mirrors: dict[str, SmallMirror] = {}
 
     def run(self, given: Sequence[Tensor], parameters: Sequence[Tensor]) -> tuple[list[Tensor], Tensor | None]:
         """Run forward.
@@ -99,24 +96,14 @@ class SmallCall:
         Returns:
             The results, see :func:`open_call`; what a mirror reads, or None.
         """
-        results = [*map(torch.empty_like, self.zeros)]
-        saved = torch.empty_like(self.saved) if self.save else None
-        final = [*map(_ADDRESS, results)]
-        output = final[0]  # the output of one time step is its first state
-        if not self.is_step:
-            del final[0]
+        results, saved = [*map(_EMPTY, self.zeros)], _EMPTY(self.saved) if self.save else None
+        slots = self.slots
+        arena = lend(slots.layout, self.saved)
+        if arena.filled is not slots:
+            slots.fill(arena, self.moving)
         x, *states = map(_ADDRESS, given)
-        bases = (0, x, output, 0 if saved is None else saved.data_ptr(), *states, *final, *map(_ADDRESS, parameters))
-        layout = self.layout
-        arena = lend(layout, self.saved)
-        arena.read_packed(None)
-        ((moving, filled),) = layout.places
-        layout.moving.pack_into(arena.data, moving, *self.moving)
-        layout.filled.pack_into(arena.data, filled, *[bases[i] + n for i, n in self.pairs])
-        if self.in_place:
-            layout.kernel.step(arena.address, x, output)
-        else:
-            llvm_threads.run(layout.kernel.whole, arena.address, 1)
+        bases = (0, x, 0 if saved is None else saved.data_ptr(), *states, *map(_ADDRESS, results))
+        slots.run(arena, bases, parameters)
         arena.release()
         return results, saved
 
@@ -127,7 +114,7 @@ class SmallCall:
         output: Tensor,
         saved: Tensor,
         adjoints: Sequence[Tensor],
-        needs_input: bool,
+        needs: Sequence[bool],
     ) -> list[Tensor | None] | None:
         """Run the mirror.
 
@@ -137,15 +124,21 @@ class SmallCall:
             output: its first result.
             saved: what it saved.
             adjoints: of its results, contiguous, in plain memory.
-            needs_input: whether dL/dx is computed.
+            needs: for x and each state, whether its gradient is needed.
 
         Returns:
-            The gradients of x (None if it is not needed), the states and the parameters. None if the general code must
-            compute them.
+            The gradients of x (None if it is not needed), the states (None if none is needed after one time step) and
+            the parameters. None if the general code must compute them.
         """
-        if needs_input not in self.mirrors:
-            self.mirrors[needs_input] = SmallMirror(self, needs_input)
-        mirror = self.mirrors[needs_input]
+        if needs[0]:
+            name = "mirror"
+        elif self.inputs.x.shape[0] == 1 and True not in needs:
+            name = "mirror_of_parameters"
+        else:
+            name = "mirror_without_input"
+        if name not in self.mirrors:
+            self.mirrors[name] = SmallMirror(self, name)
+        mirror = self.mirrors[name]
         if not mirror.is_whole:
             return None
         return mirror.run(given, parameters, output, saved, adjoints)
@@ -156,18 +149,18 @@ class SmallMirror:
 
     Args:
         call: the calls.
-        needs_input: whether dL/dx is computed.
+        name: of the schedule.
 
     Attributes:
         is_whole: whether all time steps are in one window, and all gradients of parameters are :class:`SmallSums`.
     """
 
-    def __init__(self, call: SmallCall, needs_input: bool) -> None:
+    def __init__(self, call: SmallCall, name: str) -> None:
         inputs, self.is_step = call.inputs, call.is_step
         x, states = inputs.x, inputs.states
-        self.needs_input, self.like = needs_input, call.saved
-        name = "mirror" if needs_input else "mirror_without_input"
-        self.layout = layout = _lay_out(call.program, name, False, inputs, False)
+        self.needs_input, self.needs_states = name == "mirror", name != "mirror_of_parameters"
+        self.like = call.saved
+        layout = _lay_out(call.program, name, False, inputs)
         steps, batch, _ = x.shape
         self.steps, self.is_whole = steps, steps == layout.window and are_small_sums(layout)
         # Tensors: none, x, the output, what is saved, dL/d output, dL/dx, dL/d final states, dL/d states, states,
@@ -176,14 +169,14 @@ class SmallMirror:
         shapes = [state.shape for state in states]
         self.zero_output = call.zeros[0]
         output = (steps, batch, shapes[0][-1])
-        self.pairs: Pairs = [(0, -1), (0, 0), (0, -1), (0, layout.zeros.data_ptr()), (0, 0)]
-        self.pairs += [*places.timed(1, x.shape), *places.timed(2, output), *places.timed(4, output)]
-        self.pairs += places.timed(5, x.shape) if needs_input else [(0, 0)] * 3
-        self.pairs += [pair for k in range(count) for pair in places.rows(6 + k, shapes[k])]
-        self.pairs += [(6 + count + k, 0) for k in range(count)]
-        self.pairs += [pair for k in range(count) for pair in places.rows(6 + 2 * count + k, shapes[k])]
-        self.pairs += places.saved(3, layout)
-        self.pairs += [(6 + 3 * count + number, offset) for number, offset in layout.members]
+        pairs: Pairs = [(0, -1), (0, 0), (0, -1), (0, layout.zeros.data_ptr()), (0, 0)]
+        pairs += [*places.timed(1, x.shape), *places.timed(2, output), *places.timed(4, output)]
+        pairs += places.timed(5, x.shape) if self.needs_input else [(0, 0)] * 3
+        pairs += [pair for k in range(count) for pair in places.rows(6 + k, shapes[k])]
+        pairs += [(6 + count + k if self.needs_states else 0, 0) for k in range(count)]
+        pairs += [pair for k in range(count) for pair in places.rows(6 + 2 * count + k, shapes[k])]
+        pairs += places.saved(3, layout)
+        self.slots = _Slots(layout, pairs, 6 + 3 * count)
 
     def run(
         self,
@@ -194,29 +187,72 @@ class SmallMirror:
         adjoints: Sequence[Tensor],
     ) -> list[Tensor | None]:
         """Run as :meth:`SmallCall.mirror`."""
-        layout, (x, *states) = self.layout, given
-        d_x = torch.empty_like(x) if self.needs_input else None
-        d_states = [*map(torch.empty_like, states)]
+        slots, (x, *states) = self.slots, given
+        d_x = _EMPTY(x) if self.needs_input else None
+        d_states: list[Any] = [*map(_EMPTY, states)] if self.needs_states else [None] * len(states)
         if self.is_step:
             adjoints = [self.zero_output, *adjoints]  # there is no output besides the states
+        arena = lend(slots.layout, self.like)
+        if arena.filled is not slots:
+            if arena.sums is None:
+                arena.sums = SmallSums(slots.layout, self.like)
+                arena.size += arena.sums.adjoints.nbytes
+            slots.fill(arena, (self.steps - 1, self.steps, 1, int(self.needs_states), *arena.sums.places))
+        d_output, *d_final = map(_ADDRESS, adjoints)
+        read = [x.data_ptr(), output.data_ptr(), saved.data_ptr(), *map(_ADDRESS, states)]
         bases = (
-            *(0, x.data_ptr(), output.data_ptr(), saved.data_ptr(), adjoints[0].data_ptr()),
-            *(0 if d_x is None else d_x.data_ptr(), *map(_ADDRESS, adjoints[1:]), *map(_ADDRESS, d_states)),
-            *(*map(_ADDRESS, states), *map(_ADDRESS, parameters)),
+            *(0, *read[:3], d_output, 0 if d_x is None else d_x.data_ptr()),
+            *(*d_final, *(map(_ADDRESS, d_states) if self.needs_states else d_states), *read[3:]),
         )
-        arena = lend(layout, self.like)
-        arena.read_packed(None)
-        if arena.sums is None:
-            arena.sums = SmallSums(layout, self.like)
-        ((moving, filled),) = layout.places
-        layout.moving.pack_into(arena.data, moving, self.steps - 1, self.steps, 1, 1, *arena.sums.places)
-        layout.filled.pack_into(arena.data, filled, *[bases[i] + n for i, n in self.pairs])
-        llvm_threads.run(layout.kernel.whole, arena.address, 1)
-        if not self.is_step:
-            x, output, *states = (t.flatten(0, 1) for t in (x, output, *states))
-        d_parameters = arena.sums.finish(x, states, output, saved)
+        slots.run(arena, bases, parameters)
+        d_parameters = arena.sums.finish(read)
         arena.release()
         return [d_x, *d_states, *d_parameters]
+
+
+class _Slots:
+    """The slots of one direction of small calls, and the run.
+
+    Args:
+        layout: of the frames.
+        pairs: for each slot that a run sets once, up to the parameters, what it is set to.
+        parameters: the number of the first parameter among the tensors.
+    """
+
+    def __init__(self, layout: Layout, pairs: Pairs, parameters: int) -> None:
+        self.layout = layout
+        pairs = [*pairs, *((parameters + number, offset) for number, offset in layout.members)]
+        self.constants = [0 if number else value for number, value in pairs]
+        begins = [filled // 8 for _, filled in layout.places]
+        places = [(begin + k, *pair) for begin in begins for k, pair in enumerate(pairs)]
+        self.tensors = [place for place in places if 0 < place[1] < parameters]
+        self.parameters = [(slot, n - parameters, offset) for slot, n, offset in places if n >= parameters]
+        kernel = layout.kernel
+        entry = kernel.unpacked if layout.in_place else kernel.whole
+        self.function = llvm_threads.function(entry) if layout.parts == 1 else None
+
+    def fill(self, arena: Arena, moving: Sequence[int]) -> None:
+        """Set the slots that are the same in all calls."""
+        for begin, filled in self.layout.places:
+            self.layout.moving.pack_into(arena.data, begin, *moving)
+            self.layout.filled.pack_into(arena.data, filled, *self.constants)
+        arena.read_packed(None)
+        arena.filled, arena.parameters = self, []
+
+    def run(self, arena: Arena, bases: Sequence[int], parameters: Sequence[Tensor]) -> None:
+        """Set the addresses of tensors, those of parameters if they have changed, and run."""
+        data = arena.data
+        for slot, number, offset in self.tensors:
+            data[slot] = bases[number] + offset
+        own = [*map(_ADDRESS, parameters)]
+        if own != arena.parameters:
+            for slot, number, offset in self.parameters:
+                data[slot] = own[number] + offset
+            arena.parameters = own
+        if self.function is None:
+            arena.start()
+        else:
+            self.function(arena.address)
 
 
 class _ContiguousPlaces:
@@ -239,7 +275,8 @@ class _ContiguousPlaces:
         return [pair for start, time, row in layout.saved_places for pair in ((tensor, start), (0, time), (0, row))]
 
 
-def _lay_out(program: Program, direction: str, save: bool, inputs: Inputs, in_place: bool) -> Layout:
+def _lay_out(program: Program, direction: str, save: bool, inputs: Inputs) -> Layout:
     kernel = find_kernel(program, direction, save, inputs.x.dtype)
     states, parameters = (tuple([t.shape for t in ts]) for ts in (inputs.states, inputs.parameters))
-    return lay_out(kernel, inputs.x.shape, states, parameters, 1, in_place)
+    in_place = kernel.reads_in_place(*inputs.x.shape[:2])
+    return lay_out(kernel, inputs.x.shape, states, parameters, torch.get_num_threads(), in_place)

@@ -33,17 +33,18 @@ class Frames:
         kernel: the kernel that reads them.
         inputs: the tensors of the run.
         threads: the largest number of threads; torch's number if it is None.
-        in_place: read weights where they are, and pack nothing.
+        in_place: where that takes less time, read weights where they are, and pack nothing.
     """
 
     def __init__(self, kernel: Kernel, inputs: Inputs, threads: int | None = None, in_place: bool = False) -> None:
         states = tuple([state.shape for state in inputs.states])
         parameters = tuple([parameter.shape for parameter in inputs.parameters])
         threads = torch.get_num_threads() if threads is None else threads
-        in_place = in_place and kernel.reads_in_place
+        in_place = in_place and kernel.reads_in_place(*inputs.x.shape[:2])
         self.layout = lay_out(kernel, inputs.x.shape, states, parameters, threads, in_place)
         self.kernel = kernel
         self.arena = lend(self.layout, inputs.states[0])
+        self.arena.filled = None
         self.values: list[int] = []
         self.kept: list[Tensor] = []
 
@@ -118,28 +119,12 @@ class Frames:
         for begin, _ in self.layout.places:
             self.layout.moving.pack_into(self.arena.data, begin, *values)
 
-    def pack(self) -> None:
-        """Pack weights."""
-        if self.arena.packed is None:
-            self.arena.read_packed(None)
-        threads = self.layout.parts if self.layout.packed_bytes > SMALL else 1
-        self.arena.flat[TICKET] = 0
-        llvm_threads.run(self.kernel.pack, self.arena.address, threads)
-
     def start(self) -> None:
         """Prepare, and run all parts."""
-        if self.layout.in_place:
-            self.arena.read_packed(None)
-            self.kernel.prepare(self.arena.address + 8 * HEADER)
-            self.run()
-        elif self.read_held():
-            self.run()
-        elif self.layout.parts == 1:
-            llvm_threads.run(self.kernel.whole, self.arena.address, 1)
+        if not self.layout.in_place and self.read_held():
+            self.arena.run()
         else:
-            self.pack()
-            self.kernel.prepare(self.arena.address + 8 * HEADER)
-            self.run()
+            self.arena.start()
 
     def read_held(self) -> bool:
         """Read weights that are packed once for all runs; tell whether they are held."""
@@ -151,17 +136,9 @@ class Frames:
         """Pack weights into memory of their own, which frames of other batches read too."""
         packed = self.arena.allocate_packed()
         self.arena.read_packed(packed)
-        self.pack()
-        self.kernel.prepare(self.arena.address + 8 * HEADER)
+        self.arena.pack()
+        self.arena.prepare()
         return packed
-
-    def run(self) -> None:
-        """Run all parts."""
-        flat, is_team = self.arena.flat, self.layout.is_team
-        flat[TICKET] = flat[ARRIVALS] = 0
-        if is_team:
-            flat[COUNTING] = llvm_threads.counting()
-        llvm_threads.run(self.kernel.team if is_team else self.kernel.worker, self.arena.address, self.layout.parts)
 
     def release(self) -> None:
         """Keep the workspaces for the next run with these shapes, unless they are large."""
@@ -186,7 +163,9 @@ class Arena:
         flat: the header and the frames.
         address, data: of `flat`.
         size: the bytes of the workspaces.
-        sums: what small calls keep for the sums of their mirror.
+        filled: the small calls that have set the slots, and know what they set.
+        parameters: the addresses of parameters that they have set.
+        sums: what they keep for the sums of their mirror.
     """
 
     def __init__(self, layout: Layout, like: Tensor) -> None:
@@ -195,6 +174,8 @@ class Arena:
         rows = np.zeros(layout.row_count, dtype=np.int64)
         self.memory = (work, rows)
         self.own: Tensor | None = None
+        self.filled: Any = None
+        self.parameters: list[int] = []
         self.sums: Any = None
         self.packed: Tensor | None = None
         parts, slots = layout.frames.shape
@@ -208,6 +189,38 @@ class Arena:
         table += layout.in_work * _begin(work)
         table += layout.in_rows * rows.ctypes.data
         table[:, layout.kernel.slots[Slot.ARRIVALS]] = self.address + 8 * ARRIVALS
+
+    def start(self) -> None:
+        """Pack weights unless they are read where they are, prepare, and run all parts."""
+        self.read_packed(None)
+        layout, kernel = self.layout, self.layout.kernel
+        if layout.parts == 1:
+            llvm_threads.run(kernel.unpacked if layout.in_place else kernel.whole, self.address, 1)
+            return
+        if not layout.in_place:
+            self.pack()
+        self.prepare()
+        self.run()
+
+    def pack(self) -> None:
+        """Pack weights."""
+        if self.packed is None:
+            self.read_packed(None)
+        threads = self.layout.parts if self.layout.packed_bytes > SMALL else 1
+        self.flat[TICKET] = 0
+        llvm_threads.run(self.layout.kernel.pack, self.address, threads)
+
+    def prepare(self) -> None:
+        """Compute what depends on parameters alone."""
+        self.layout.kernel.prepare(self.address + 8 * HEADER)
+
+    def run(self) -> None:
+        """Run all parts, of packed weights or of weights that are read where they are."""
+        flat, kernel, is_team = self.flat, self.layout.kernel, self.layout.is_team
+        flat[TICKET] = flat[ARRIVALS] = 0
+        if is_team:
+            flat[COUNTING] = llvm_threads.counting()
+        llvm_threads.run(kernel.team if is_team else kernel.worker, self.address, self.layout.parts)
 
     def read_packed(self, packed: Tensor | None) -> None:
         """Read packed weights from a tensor of :meth:`allocate_packed` of an equal layout; None for an own one."""

@@ -38,7 +38,10 @@ LEAST_SHARE = 1 << 20  # bytes of weights of a member of a team: a step then tak
 LARGE_WEIGHTS = 1 << 22  # bytes; more do not fit into the cache of one core
 TEAM_ROWS = 4  # for each thread; with more rows arithmetic limits the products, not the reading of weights
 MIRROR_BYTES = 1 << 22  # of adjoints that are stored for the products after the loop: more leave the caches
-MANY_ROWS = 9  # from here on packing weights costs less than transposing them again for every tile
+FEW_ROWS = {16: 8, 32: 32}
+"""By the number of vector registers, the most rows of a time step that should read weights where they are, once for
+every tile; with more rows packing costs less.
+"""
 LINE = 64  # bytes of a cache line; every workspace begins with one
 BYTES = {"float32": 4, "float64": 8}
 
@@ -54,6 +57,7 @@ class Kernel:
         lanes: elements of a vector.
         item: bytes of an element.
         shared: by slot, addresses of functions that are the same for all cells.
+        few_rows: the most rows of a time step whose products should read weights where they are.
         products: how it multiplies.
     """
 
@@ -63,6 +67,7 @@ class Kernel:
     lanes: int
     item: int
     shared: Mapping[str, int]
+    few_rows: int
     products: Products = PLAIN
 
     @property
@@ -70,11 +75,9 @@ class Kernel:
         """The bytes of an element of the input, the output, their adjoints and the saved values."""
         return 2 if self.plan.narrow else self.item
 
-    @cached_property
-    def reads_in_place(self) -> bool:
-        """Whether products can read weights where they are: no tiles round them there, or read a matrix by columns."""
-        terms = (term for group in self.plan.groups for term in group.chains[0][1])
-        return not self.products.rounds and not any(term.transposed for term in terms)
+    def reads_in_place(self, steps: int, rows: int) -> bool:
+        """Test whether the products of a run should read weights where they are; no tiles round them there."""
+        return steps == 1 and rows <= self.few_rows and not self.products.rounds
 
     @cached_property
     def prepare(self) -> "ctypes._FuncPointer":
@@ -90,6 +93,11 @@ class Kernel:
     def whole(self) -> int:
         """Give the address of the function that packs, prepares and runs on one thread."""
         return self.library.address("whole")
+
+    @cached_property
+    def unpacked(self) -> int:
+        """The address of the function that prepares and runs on one thread, of weights that are not packed."""
+        return self.library.address("unpacked")
 
     @cached_property
     def pack(self) -> int:
@@ -159,7 +167,8 @@ def _find(
     packing, *tiles, library = load_all(sources, made_for)
     shared: dict[str, int] = {name: packing.address(name) for name in (Slot.PACK_ROWS, Slot.PACK_COLUMNS)}
     shared |= {slots.tiles(count): of.address("tiles") for count, of in zip(chains, tiles, strict=True)}
-    return Kernel(plan, library, slot_numbers(plan), made_for.lanes(name), BYTES[name], shared, products)
+    few_rows = FEW_ROWS[made_for.registers]
+    return Kernel(plan, library, slot_numbers(plan), made_for.lanes(name), BYTES[name], shared, few_rows, products)
 
 
 def shared_code(dtype: str, made_for: Target, chains: Iterable[int], products: Products = PLAIN) -> dict[str, Source]:
@@ -173,15 +182,15 @@ def shared_code(dtype: str, made_for: Target, chains: Iterable[int], products: P
 
 def find_unpacked(kernel: Kernel) -> dict[str, int]:
     """Find the tiles that read weights from the caller's memory, by slot."""
-    made_for, counts = target(), sorted({len(g.chains) for g in kernel.plan.groups})
+    made_for, counts = target(), {len(g.chains) for g in kernel.plan.groups}
     name = next(DTYPES[dtype] for dtype in DTYPES if dtype.itemsize == kernel.item)
-    libraries = load_all(unpacked_code(name, made_for, counts), made_for)
-    return {slots.tiles(count): of.address("tiles") for count, of in zip(counts, libraries, strict=True)}
+    (library,) = load_all(unpacked_code(name, made_for), made_for)
+    return {slots.tiles(count): library.address(f"tiles{count}") for count in counts}
 
 
-def unpacked_code(dtype: str, made_for: Target, chains: Iterable[int]) -> dict[str, Source]:
-    """Return keys and sources of the tiles that read weights from the caller's memory."""
-    return {f"unpacked {dtype} {count}": Source(partial(write_unpacked, made_for, dtype, count)) for count in chains}
+def unpacked_code(dtype: str, made_for: Target) -> dict[str, Source]:
+    """Return key and source of the tiles that read weights from the caller's memory."""
+    return {f"unpacked {dtype}": Source(partial(write_unpacked, made_for, dtype))}
 
 
 # Code in the cache needs no emitter, and importing the emitters takes longer than loading that code.

@@ -1,23 +1,38 @@
-"""Compute the weight gradients of small calls, as :mod:`elman.backends.llvm.run.gradients` does, with fewer operations.
+"""Compute the weight gradients of small calls by one call of compiled code, see `emit.weight_sums`.
 
 All time steps are in one window, every one is real, and every gradient is a product or a sum. So the memory of adjoints
-and the parts that products read are made once, and used again.
+and the jobs are made once, and used again.
 
 >>> from elman.autodiff import derive
 >>> from elman.backends.llvm.run.kernel import find_kernel, lay_out
 >>> from elman.cells import elman
 >>> kernel = find_kernel(derive(elman), "mirror", False, torch.float32)
 >>> layout = lay_out(kernel, (7, 1, 3), ((1, 5),), ((5, 3), (5, 5), (5,)), 1)
->>> sums = SmallSums(layout, torch.empty(0))
->>> [gradient.shape for gradient in sums.finish(torch.ones(7, 3), [torch.ones(1, 5)], torch.ones(7, 5), torch.ones(0))]
+>>> x, h, after, saved = torch.ones(7, 1, 3), torch.ones(1, 1, 5), torch.ones(7, 1, 5), torch.ones(0)
+>>> sums = SmallSums(layout, saved)
+>>> [gradient.shape for gradient in sums.finish([t.data_ptr() for t in (x, after, saved, h)])]
 [torch.Size([5, 3]), torch.Size([5, 5]), torch.Size([5])]
 """
 
+from functools import cache
+
+import numpy as np
 import torch
 from torch import Tensor
 
+from elman.backends.llvm.run import threads as llvm_threads
+from elman.backends.llvm.run.engine import load
 from elman.backends.llvm.run.gradients import find_sums
-from elman.backends.llvm.run.kernel import Layout
+from elman.backends.llvm.run.kernel import DTYPES, LEAST_WORK, Layout, target
+from elman.backends.llvm.target import Target
+
+_ADDRESS, _EMPTY = Tensor.data_ptr, torch.empty_like
+
+INPUT, OUTPUT, SAVED, STATES = range(4)
+"""The numbers of tensors among those that products read; the first state is the last of these, others follow."""
+
+Table = tuple[int | None, int, int]
+"""Rows that a product reads: the number of a tensor (None: adjoints), the offset of the first row, bytes of a row."""
 
 
 def are_small_sums(layout: Layout) -> bool:
@@ -43,73 +58,117 @@ class SmallSums:
     """
 
     def __init__(self, layout: Layout, like: Tensor) -> None:
-        self.layout, how, columns = layout, find_sums(layout), layout.columns
-        self.adjoints = like.new_empty(layout.window * layout.batch, layout.width)
-        # A sum over one row is that row.
-        self.is_one_row = len(self.adjoints) == 1
-        self.totals = self.adjoints[0] if self.is_one_row else like.new_empty(layout.width)
-        item, row, base = layout.item, layout.width * layout.item, self.adjoints.data_ptr()
-        self.places = [v for c in columns.values() for v in (base + c.start * item, layout.batch * row, row)]
-        program, turned = layout.kernel.plan.program, self.adjoints.T
-        self.has_totals, self.vectors = how.has_totals, sorted(how.vectors)
-        self.shapes = [
-            [len(p.members) * layout.sizes[p.shape[0]], *(layout.sizes[axis] for axis in p.shape[1:])]
-            for p in program.parameters
+        self.layout, how, self.rows = layout, find_sums(layout), layout.window * layout.batch
+        self.adjoints, self.one = like.new_empty(self.rows, layout.width), like.new_ones(1)
+        self.base, self.line = self.adjoints.data_ptr(), layout.width * layout.item
+        self.places = [
+            value
+            for columns in layout.columns.values()
+            for value in (self.base + columns.start * layout.item, layout.batch * self.line, self.line)
         ]
-        self.products = [
-            [(b.rows, turned[b.columns], b.vector, b.is_whole) for b in how.blocks if b.parameter == number]
-            for number in range(len(self.shapes))
+        self.gradients = [
+            like.new_empty(len(p.members) * layout.sizes[p.shape[0]], *(layout.sizes[axis] for axis in p.shape[1:]))
+            for p in layout.kernel.plan.program.parameters
         ]
-        nodes = layout.kernel.plan.nodes
-        self.parts = [[self.totals[columns[nodes[i].args[0]]] for i, _ in members] for members in how.others]
-        for number, copy in enumerate(how.copies):
-            if copy is not None:
-                self.parts[number] = [self.totals[copy]]
+        self.jobs: list[int] = [0]
+        # Slots that are set for every call: gradients by the number of the parameter, and what is read.
+        self.outs: list[tuple[int, int, int]] = []
+        self.reads: list[tuple[int, int, int]] = []
+        for block in how.blocks:
+            self._add_product(block.parameter, block.rows, block.columns, block.vector)
+        for number, (members, copy) in enumerate(zip(how.others, how.copies, strict=True)):
+            nodes = layout.kernel.plan.nodes
+            parts = [(layout.columns[nodes[i].args[0]], rows.start) for i, rows in members]
+            for columns, start in parts if copy is None else [(copy, 0)]:
+                self._add_total(number, start, columns)
+        self.count = self.jobs[0]
+        self.table = np.array(self.jobs, dtype=np.int64)
+        self.address, self.data = self.table.ctypes.data, self.table.data
+        work = self.rows * sum(gradient.numel() for gradient in self.gradients)
+        self.threads = torch.get_num_threads() if work >= LEAST_WORK else 1
+        self.worker = _find(target(), like.dtype)
+        self.function = llvm_threads.function(self.worker)
 
-    def finish(self, x: Tensor, states: list[Tensor], output: Tensor, saved: Tensor) -> list[Tensor]:
+    def _add_product(self, number: int, rows: slice, columns: slice, vector: int) -> None:
+        """Add the job of some rows of a gradient: columns of adjoints, each times a vector."""
+        first, rest = self._tables(vector)
+        line = self.gradients[number].shape[1]
+        left = (self.base + columns.start * self.layout.item, self.line)
+        self._add(number, rows.start * line, line, left, first, rest, (rows.stop - rows.start, line))
+
+    def _add_total(self, number: int, start: int, columns: slice) -> None:
+        """Add the job of some elements of a gradient: sums of columns of adjoints."""
+        size = columns.stop - columns.start
+        rest = (None, columns.start * self.layout.item, self.line)
+        self._add(number, start, 0, (self.one.data_ptr(), 0), None, rest, (1, size))
+
+    def _add(
+        self,
+        number: int,
+        start: int,
+        line: int,
+        left: tuple[int, int],
+        first: Table | None,
+        rest: Table,
+        shape: tuple[int, int],
+    ) -> None:
+        item, at, before = self.layout.item, len(self.jobs), 0 if first is None else self.layout.batch
+        self.outs.append((at + 1, number, start * item))
+        values = [0, 0, line * item, *left]
+        for slot, table in ((at + 5, first), (at + 7, rest)):
+            tensor, offset, row = table or (None, 0, 0)
+            values += [self.base + offset if tensor is None else 0, row]
+            if tensor is not None:
+                self.reads.append((slot, tensor, offset))
+        self.jobs += [*values, before, self.rows - before, *shape]
+        self.jobs[0] += 1
+
+    def _tables(self, index: int) -> tuple[Table | None, Table]:
+        """Find the rows of a vector: those of the first time step, if they are elsewhere, and the rest."""
+        layout, plan = self.layout, self.layout.kernel.plan
+        if index in layout.columns:
+            return None, (None, layout.columns[index].start * layout.item, self.line)
+        if index not in plan.shifted:
+            return None, self._value(index)
+        number = plan.shifted[index]
+        first = (STATES + number, 0, layout.sizes[plan.axis(index)] * layout.item)
+        return first, self._value(plan.program.forward.results[number])
+
+    def _value(self, index: int) -> Table:
+        layout, plan = self.layout, self.layout.kernel.plan
+        if index in layout.saved:
+            offset, width = layout.saved[index]
+            return SAVED, offset * layout.item, width * layout.item
+        tensor = INPUT if index == plan.program.graph.input else OUTPUT
+        return tensor, 0, layout.sizes[plan.axis(index)] * layout.item
+
+    def finish(self, bases: list[int]) -> list[Tensor]:
         """Return the gradient of every parameter.
 
         Args:
-            x: (T · B, I).
-            states: the initial states, each (B, its size).
-            output: (T · B, size of the first state).
-            saved: what the forward run saved.
+            bases: the addresses of x, the output, what the forward run saved, and the initial states.
         """
-        if self.has_totals and not self.is_one_row:
-            torch.sum(self.adjoints, 0, out=self.totals)
-        vectors = {index: self._vector(index, x, states, output, saved) for index in self.vectors}
-        gradients = []
-        for shape, products, parts in zip(self.shapes, self.products, self.parts, strict=True):
-            if len(products) == 1 and products[0][3]:
-                gradients.append(torch.mm(products[0][1], vectors[products[0][2]]))
-            elif products:
-                gradients.append(x.new_empty(shape))
-                for rows, part, vector, _ in products:
-                    total = gradients[-1][rows]
-                    torch.mm(part, vectors[vector], out=total)
-            else:
-                gradients.append(parts[0].clone() if len(parts) == 1 else torch.cat(parts))
+        data, gradients = self.data, [*map(_EMPTY, self.gradients)]
+        own = [*map(_ADDRESS, gradients)]
+        for slot, number, offset in self.outs:
+            data[slot - 1] = 0  # the next block
+            data[slot] = own[number] + offset
+        for slot, number, offset in self.reads:
+            data[slot] = bases[number] + offset
+        if self.threads == 1:
+            self.function(self.address)
+        else:
+            llvm_threads.run(self.worker, self.address, self.threads)
         return gradients
 
-    def _vector(self, index: int, x: Tensor, states: list[Tensor], output: Tensor, saved: Tensor) -> Tensor:
-        """Return a vector for every row: (T · B, its size)."""
-        plan = self.layout.kernel.plan
-        if index in self.layout.columns:
-            return self.adjoints[:, self.layout.columns[index]]
-        if index not in plan.shifted:
-            return self._value(index, x, output, saved)
-        initial = states[plan.shifted[index]]
-        if len(initial) == len(x):
-            return initial
-        after = self._value(plan.program.forward.results[plan.shifted[index]], x, output, saved)
-        return torch.cat([initial, after[: len(x) - len(initial)]])
 
-    def _value(self, index: int, x: Tensor, output: Tensor, saved: Tensor) -> Tensor:
-        plan = self.layout.kernel.plan
-        if index == plan.program.graph.input:
-            return x
-        if index not in self.layout.saved:
-            return output
-        offset, width = self.layout.saved[index]
-        whole, size = saved[offset : offset + len(x) * width].view(len(x), width), self.layout.sizes[plan.axis(index)]
-        return whole if width == size else whole[:, :size]
+@cache
+def _find(made_for: Target, dtype: torch.dtype) -> int:
+    name = DTYPES[dtype]
+
+    def emit() -> str:
+        from elman.backends.llvm.emit.weight_sums import emit_weight_sums
+
+        return emit_weight_sums(made_for, name)
+
+    return load(f"weight sums {name}", emit, made_for).address("weight_sums")

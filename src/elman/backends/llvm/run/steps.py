@@ -48,7 +48,7 @@ class HeldSteps:
         # The output is the first of the states.
         read = [x.data_ptr(), new[0].data_ptr(), *[s.data_ptr() for s in states], *[s.data_ptr() for s in new]]
         frames.arena.table[:, self._moved] = read
-        frames.run()
+        frames.arena.run()
         return new
 
     def _find(self, x: Tensor, states: Sequence[Tensor], new: Sequence[Tensor]) -> Frames:

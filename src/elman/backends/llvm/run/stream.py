@@ -16,7 +16,7 @@ from elman.backends.inputs import Inputs
 from elman.backends.llvm.plan import slots
 from elman.backends.llvm.plan.slots import HEADER
 from elman.backends.llvm.run.frames import Frames
-from elman.backends.llvm.run.kernel import MANY_ROWS, find_kernel
+from elman.backends.llvm.run.kernel import find_kernel
 
 LONG_STEP = 1 << 18  # bytes of parameters; a smaller step ends before another Python thread could start
 
@@ -47,7 +47,7 @@ class Steps:
         sides = [first.new_zeros(1, batch, 1) for _ in program.sides]
         x = first.new_zeros(1, batch, input_size)
         self.frames, self.between = [], [x]
-        in_place = batch < MANY_ROWS and not frozen
+        in_place = self.kernel.reads_in_place(1, batch) and not frozen
         for number, parameters in enumerate(layers):
             own = [state[number] for state in states]
             inputs = Inputs(x, own, [p.detach() for p in parameters], sides=sides)
@@ -57,7 +57,7 @@ class Steps:
             self.frames[-1].fill_forward(inputs, x, own)
             self.between.append(x)
         self.arenas = [frames.arena.flat for frames in self.frames]
-        self.packs = (batch >= MANY_ROWS or not self.kernel.reads_in_place) and not frozen
+        self.packs = not (in_place or frozen)
         if frozen:
             self.pack()
         sides_read = [slots.given(graph.leaves["side", name]) for name in graph.sides]
@@ -76,7 +76,7 @@ class Steps:
     def pack(self) -> None:
         """Pack the weights of all layers, as they are now."""
         for frames in self.frames:
-            frames.pack()
+            frames.arena.pack()
 
     def bind(self, states: Sequence[Tensor]) -> None:
         """Continue from other states, which are read and written in place."""

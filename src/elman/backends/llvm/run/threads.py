@@ -35,15 +35,16 @@ def run(worker: int, frame: int, threads: int) -> None:
     elif threads > 1:
         parallel = _openmp()
         if parallel is None:
-            _run_in_python_threads(_function(worker), frame, threads)
+            _run_in_python_threads(function(worker), frame, threads)
         else:
             parallel(worker, frame, threads, 0)
         return
-    _function(worker)(frame)
+    function(worker)(frame)
 
 
 @functools.cache
-def _function(worker: int) -> _Function:
+def function(worker: int) -> _Function:
+    """Return a worker as a function of the frame's address, which runs it on the calling thread."""
     return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(worker)
 
 

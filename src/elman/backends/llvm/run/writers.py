@@ -42,8 +42,8 @@ def write_tiles(made_for: Target, dtype: str, chains: int, products: Products) -
     return emit_tiles(made_for, dtype, chains)
 
 
-def write_unpacked(made_for: Target, dtype: str, chains: int) -> str:
+def write_unpacked(made_for: Target, dtype: str) -> str:
     """Write the tiles that read weights from the caller's memory."""
     from elman.backends.llvm.emit.unpacked import emit_unpacked
 
-    return emit_unpacked(made_for, dtype, chains)
+    return emit_unpacked(made_for, dtype)
