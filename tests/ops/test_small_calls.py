@@ -7,6 +7,7 @@ import torch
 from torch.nn.utils import prune
 
 import elman
+from elman.backends import llvm
 from elman.errors import TensorError
 from elman.ops import small
 from tolerances import assert_close, assert_identical
@@ -41,7 +42,8 @@ def compute(module: Any, x: torch.Tensor, state: Any) -> list[torch.Tensor]:
     results = listed(module(x, state))
     torch.manual_seed(11)
     upstream = [torch.randn_like(t) for t in results]
-    wanted = [t for t in (x, *listed(state), *module.parameters()) if t.requires_grad]
+    states = [] if state is None else listed(state)
+    wanted = [t for t in (x, *states, *module.parameters()) if t.requires_grad]
     return [*results, *torch.autograd.grad(results, wanted, upstream)]
 
 
@@ -51,7 +53,7 @@ def compute_plainly(module: Any, x: torch.Tensor, state: Any) -> list[torch.Tens
 
 
 @pytest.mark.parametrize(("name", "dtype"), [*((name, torch.float64) for name in MODULES), ("lstm", torch.float32)])
-def test_a_small_call_has_the_bits_of_the_general_one_except_sums_over_rows(name, dtype, monkeypatch):
+def test_a_small_call_has_the_bits_of_the_general_one(name, dtype, monkeypatch):
     module = MODULES[name](dtype=dtype)
     x, state = draw(name, module)
     ran = []
@@ -63,9 +65,48 @@ def test_a_small_call_has_the_bits_of_the_general_one_except_sums_over_rows(name
         for t, other in zip(listed(module(x, state)), found, strict=False):
             assert_identical("without a gradient", t, other)
     monkeypatch.setattr(small, "_HELD", lambda: ())
-    summed = len(found) - len(list(module.parameters()))
     for number, (t, right) in enumerate(zip(found, compute(module, x, state), strict=True)):
-        (assert_identical if number < summed else assert_close)(f"result or gradient {number}", t, right)
+        assert_identical(f"result or gradient {number}", t, right)
+
+
+CELLS = ["elman", "lstm", "gru", "gru_reset_before", "lstm_peephole", "lstm_layer_norm", "antisymmetric"]
+FORMS = [(1, 1), (1, 3), (1, 37), (5, 1), (7, 3), (11, 17)]  # T, B
+
+
+@pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("name", CELLS)
+def test_sums_over_steps_and_examples_have_one_order_whatever_way_a_call_takes(name, dtype, bias, monkeypatch):
+    ran = count_general_runs(monkeypatch)
+    layer = elman.nn.Recurrent(elman.cells.find(name), 13, H, bias=bias, dtype=dtype)
+    for steps, batch in FORMS:
+        x = torch.randn(steps, batch, 13, dtype=dtype)
+        drawn = [torch.randn(1, batch, size, dtype=dtype) for size in layer.state_sizes]
+        for state, needed in ((None, []), (None, [x]), (drawn, []), (drawn, drawn), (drawn, [x, *drawn])):
+            for t in (x, *drawn):
+                t.requires_grad_(any(t is other for other in needed))
+            given = None if state is None else tuple(state) if len(state) > 1 else state[0]
+            found = compute(layer, x, given)
+            assert ran == (["run_mirror"] if name == "antisymmetric" else [])  # U in U − Uᵀ is no small sum
+            ran.clear()
+            for way in ("strides", "held weights"):
+                with monkeypatch.context() as patch:
+                    if way == "held weights":
+                        patch.setattr(small, "_HELD", lambda: ())
+                    strided = torch.empty(steps, batch, 26, dtype=dtype)[..., ::2].copy_(x.detach())
+                    again = compute(layer, x if way != "strides" else strided.requires_grad_(x.requires_grad), given)
+                assert ran == ["run_forward", "run_mirror"]
+                ran.clear()
+                for number, (t, right) in enumerate(zip(found, again, strict=True)):
+                    assert_identical(f"{steps}·{batch}, {way}: result or gradient {number}", t, right)
+
+
+def count_general_runs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    ran: list[str] = []
+    for name in ("run_forward", "run_mirror"):
+        run = getattr(llvm, name)
+        monkeypatch.setattr(llvm, name, lambda *a, run=run, name=name, **how: ran.append(name) or run(*a, **how))
+    return ran
 
 
 def give_state(module):

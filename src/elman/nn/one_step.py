@@ -310,7 +310,8 @@ def _run_small(module: OneStep | TorchCell, x: Any, state: Any, sizes: Sequence[
     states = sizes if state is None else listed(state)
     if not states or not isinstance(x, Tensor) or not module.program.parameters:
         return None
-    new = run_small(module.program, module.backend, x, states, _direction(module, module.program).parameters)
+    program = module.program
+    new = run_small(program, module.backend, x, states, present(module, program.parameter_names))
     return None if new is None or x.dim() != 2 else as_states(new)
 
 

@@ -4,7 +4,7 @@ The kernel of such a call takes no longer than what surrounds it. So a backend p
 program, the shapes, the dtype, whether autograd records it. A call then tests that its tensors have the form and lie in
 plain memory, and gives their addresses to the kernel. Nothing is kept that depends on values. Whatever else happens
 around a call (autocast, tracing, compiling, transforms of torch.func, weights that are held), it is run as all others
-are, by :func:`elman.ops.run`, with the same numbers; only gradients of weights may be added up in another order.
+are, by :func:`elman.ops.run`, with the same bits in every result and gradient.
 
 >>> from elman.autodiff import derive
 >>> from elman.cells import elman
@@ -151,27 +151,27 @@ class SmallForm:
         stay what they were.
         """
         try:
-            addresses = *map(_ADDRESS, parameters), *map(_IS_CONTIGUOUS, parameters), *map(_IS_NEG, parameters)
-            key = (addresses, *map(_KIND, parameters))
+            key: tuple[Any, ...]
+            key = (*map(_ADDRESS, parameters), *map(_KIND, parameters), *map(_IS_CONTIGUOUS, parameters))
+            key += (*map(_IS_NEG, parameters),)
         except RuntimeError:  # a tensor without memory
             return False
-        if self.known.get(addresses[0]) != key:
+        if self.known.get(key[0]) != key:
             if not self._are_dense(parameters, self.parameters):
                 return False
             if len(self.known) == _MOST:
                 self.known.clear()
-            self.known[addresses[0]] = key
-        if len(given) == 1:  # the states are zeros
-            return self._are_dense(given, self.given[:1])
+            self.known[key[0]] = key
         return self._are_dense(given, self.given)
 
     def _are_dense(self, tensors: Sequence[Tensor], shapes: Sequence[torch.Size]) -> bool:
-        if [*map(_SHAPE, tensors)] != shapes:
-            return False
         try:
-            return False not in map(_IS_CONTIGUOUS, tensors) and are_plain_memory(tensors, self.dtype)
+            for t, shape in zip(tensors, shapes, strict=False):  # without the states, if they are zeros
+                if t.shape != shape or not t.is_contiguous():
+                    return False
         except RuntimeError:  # a layout without strides
             return False
+        return are_plain_memory(tensors, self.dtype)
 
     def mirror(
         self, kept: Sequence[Tensor], adjoints: Sequence[Tensor], needs: Sequence[bool]

@@ -2,7 +2,7 @@
 
 `plan` decides which values are stored where, `emit` writes the code if it is not in the cache, `run` compiles it, lays
 out its arguments and calls it, and `target` describes the processor. The sums over time and batch that give the
-gradients of weights are torch's products, chunk by chunk; those of small calls are compiled.
+gradients of weights are torch's products, chunk by chunk; those of small runs are compiled.
 
 >>> import torch
 >>> from elman.autodiff import derive
@@ -26,6 +26,7 @@ from elman.backends.llvm.run.gradients import Gradients
 from elman.backends.llvm.run.kernel import DTYPES, LEAST_WORK, find_kernel
 from elman.backends.llvm.run.kernel import target as kernel_target
 from elman.backends.llvm.run.memory import allocate
+from elman.backends.llvm.run.small_sums import are_small, find_small_sums
 from elman.backends.llvm.run.stream import Steps
 from elman.backends.memory_check import are_plain_memory
 from elman.errors import ShapeError
@@ -124,8 +125,25 @@ def run_mirror(
         )
     frames.put_saved(values)
     frames.put_parameters(inputs.parameters)
-    gradients = Gradients(frames.layout, inputs, output, values)
-    steps, window = len(x), frames.layout.window
+    run = _run_once if are_small(frames.layout, inputs) else _run_by_windows
+    d_parameters = run(frames, inputs, output, values)
+    frames.release()
+    return d_x, d_states, d_parameters
+
+
+def _run_once(frames: Frames, inputs: Inputs, output: Tensor, saved: Tensor) -> list[Tensor]:
+    """Run a filled mirror over all time steps, and return the gradients of parameters, which are small sums."""
+    sums, steps = find_small_sums(frames.arena), len(inputs.x)
+    frames.move(steps - 1, steps, 1, 1, *sums.places)
+    frames.start()
+    read = [t.contiguous() for t in (inputs.x, output, saved, *inputs.states)]
+    return sums.finish([t.data_ptr() for t in read])
+
+
+def _run_by_windows(frames: Frames, inputs: Inputs, output: Tensor, saved: Tensor) -> list[Tensor]:
+    """Run a filled mirror window by window, and return the gradients of parameters."""
+    gradients = Gradients(frames.layout, inputs, output, saved)
+    steps, window, reverse = len(inputs.x), frames.layout.window, inputs.reverse
     for done in range(0, steps, window):
         count = min(window, steps - done)
         first = done if reverse else steps - 1 - done
@@ -136,8 +154,7 @@ def run_mirror(
         else:
             frames.arena.run()
         gradients.add(low, count)
-    frames.release()
-    return d_x, d_states, gradients.finish()
+    return gradients.finish()
 
 
 def open_stream(

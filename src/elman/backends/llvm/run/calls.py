@@ -24,7 +24,7 @@ from elman.backends.llvm.run import threads as llvm_threads
 from elman.backends.llvm.run.frames import Arena, lend
 from elman.backends.llvm.run.kernel import Layout, find_kernel, lay_out
 from elman.backends.llvm.run.memory import SMALL
-from elman.backends.llvm.run.small_sums import SmallSums, are_small_sums
+from elman.backends.llvm.run.small_sums import are_small, find_small_sums
 
 Pairs = list[tuple[int, int]]
 """For each slot, the number of the tensor whose address is added (0 for none), and a number."""
@@ -152,7 +152,7 @@ class SmallMirror:
         name: of the schedule.
 
     Attributes:
-        is_whole: whether all time steps are in one window, and all gradients of parameters are :class:`SmallSums`.
+        is_whole: whether the gradients of parameters are small sums.
     """
 
     def __init__(self, call: SmallCall, name: str) -> None:
@@ -162,7 +162,7 @@ class SmallMirror:
         self.like = call.saved
         layout = _lay_out(call.program, name, False, inputs)
         steps, batch, _ = x.shape
-        self.steps, self.is_whole = steps, steps == layout.window and are_small_sums(layout)
+        self.steps, self.is_whole = steps, are_small(layout, inputs)
         # Tensors: none, x, the output, what is saved, dL/d output, dL/dx, dL/d final states, dL/d states, states,
         # parameters.
         count, places = len(states), _ContiguousPlaces(layout.item)
@@ -193,11 +193,9 @@ class SmallMirror:
         if self.is_step:
             adjoints = [self.zero_output, *adjoints]  # there is no output besides the states
         arena = lend(slots.layout, self.like)
+        sums = find_small_sums(arena)
         if arena.filled is not slots:
-            if arena.sums is None:
-                arena.sums = SmallSums(slots.layout, self.like)
-                arena.size += arena.sums.adjoints.nbytes
-            slots.fill(arena, (self.steps - 1, self.steps, 1, int(self.needs_states), *arena.sums.places))
+            slots.fill(arena, (self.steps - 1, self.steps, 1, int(self.needs_states), *sums.places))
         d_output, *d_final = map(_ADDRESS, adjoints)
         read = [x.data_ptr(), output.data_ptr(), saved.data_ptr(), *map(_ADDRESS, states)]
         bases = (
@@ -205,7 +203,7 @@ class SmallMirror:
             *(*d_final, *(map(_ADDRESS, d_states) if self.needs_states else d_states), *read[3:]),
         )
         slots.run(arena, bases, parameters)
-        d_parameters = arena.sums.finish(read)
+        d_parameters = sums.finish(read)
         arena.release()
         return [d_x, *d_states, *d_parameters]
 

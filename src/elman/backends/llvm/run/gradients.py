@@ -50,6 +50,7 @@ class Sums:
         starts: the columns with which products begin.
         has_totals: whether columns are summed as well.
         places: for every member of a parameter, the number of its tensor, and its position in that.
+        are_plain: whether every gradient is a product, or sums of adjoints, and none is put together of both.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -66,6 +67,10 @@ class Sums:
         self.places = {m: (i, j) for i, p in enumerate(self.plan.program.parameters) for j, m in enumerate(p.members)}
         self.starts = {b.columns.start for b in self.blocks} | {columns.start for _, columns, _ in self.apart}
         self.has_totals = any(nodes[i].op == "total" and self.is_timed(i) for i in end)
+        rest = [index for members in self.others for index, _ in members]
+        is_mixed = any(self.others[block.parameter] for block in self.blocks)
+        totals = all(nodes[i].op == "total" and self.is_timed(i) for i in rest)
+        self.are_plain = totals and not (is_mixed or self.apart)
 
     def _divide(self, number: int, members: tuple[str, ...], size: int) -> None:
         """Join neighbouring members of a parameter whose adjoints are neighbours too, and that multiply one vector."""

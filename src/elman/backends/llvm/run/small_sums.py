@@ -1,7 +1,8 @@
-"""Compute the weight gradients of small calls by one call of compiled code, see `emit.weight_sums`.
+"""Compute the weight gradients of small runs by one call of compiled code, see `emit.weight_sums`.
 
 All time steps are in one window, every one is real, and every gradient is a product or a sum. So the memory of adjoints
-and the jobs are made once, and used again.
+and the jobs are made once, and used again. Which runs are small follows from their form: whatever way a call takes, its
+sums have this order, and equal bits.
 
 >>> from elman.autodiff import derive
 >>> from elman.backends.llvm.run.kernel import find_kernel, lay_out
@@ -20,10 +21,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from elman.backends.inputs import Inputs
+from elman.backends.llvm.products import PLAIN
 from elman.backends.llvm.run import threads as llvm_threads
 from elman.backends.llvm.run.engine import load
+from elman.backends.llvm.run.frames import Arena
 from elman.backends.llvm.run.gradients import find_sums
 from elman.backends.llvm.run.kernel import DTYPES, LEAST_WORK, Layout, target
+from elman.backends.llvm.run.memory import SMALL
 from elman.backends.llvm.target import Target
 
 _ADDRESS, _EMPTY = Tensor.data_ptr, torch.empty_like
@@ -35,22 +40,34 @@ Table = tuple[int | None, int, int]
 """Rows that a product reads: the number of a tensor (None: adjoints), the offset of the first row, bytes of a row."""
 
 
-def are_small_sums(layout: Layout) -> bool:
-    """Test whether every gradient of a mirror's parameters is a product, or sums of adjoints."""
-    how, nodes = find_sums(layout), layout.kernel.plan.nodes
-    rest = [index for members in how.others for index, _ in members]
-    if how.apart or any(nodes[i].op != "total" or not how.is_timed(i) for i in rest):
+def are_small(layout: Layout, inputs: Inputs) -> bool:
+    """Test whether the weight gradients of a mirror are small sums; its form decides that, and nothing around it.
+
+    Args:
+        layout: of the mirror's frames.
+        inputs: the tensors of the run.
+    """
+    if inputs.lengths is not None or inputs.reverse or inputs.sides or layout.kernel.products is not PLAIN:
         return False
-    # A gradient whose members are partly products and partly sums is put together by the general code.
-    products = {block.parameter for block in how.blocks}
-    return not any(members and number in products for number, members in enumerate(how.others))
+    steps, batch, _ = inputs.x.shape
+    most = max(layout.saved_count, steps * batch * inputs.states[0].shape[-1])
+    return most * layout.item < SMALL and steps == layout.window and find_sums(layout).are_plain
+
+
+def find_small_sums(arena: Arena) -> "SmallSums":
+    """Find the small sums of a mirror's workspaces; :func:`are_small` holds."""
+    if arena.sums is None:
+        arena.sums = SmallSums(arena.layout, arena.like)
+        arena.size += arena.sums.adjoints.nbytes
+    found: SmallSums = arena.sums
+    return found
 
 
 class SmallSums:
     """The memory of adjoints of small calls, and how gradients are computed from it.
 
     Args:
-        layout: of the mirror's frames; :func:`are_small_sums` holds.
+        layout: of the mirror's frames; :func:`are_small` holds.
         like: has the dtype.
 
     Attributes:
