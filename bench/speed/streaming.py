@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 KINDS = ("LSTM", "GRU")
-CASES = tuple(Case(kind, Size(1, 1, hidden, hidden)) for kind in KINDS for hidden in (8, 32, 64, 128, 256))
+CASES = tuple(Case(kind, Size(1, 1, hidden, hidden)) for kind in KINDS for hidden in (8, 32, 64, 128, 256, 512))
 BESIDE_TORCH, BESIDE_ONNX = 4.0, 1.0
 STEPS_COMPARED, FARTHEST = 5, 1e-5
 

@@ -11,7 +11,7 @@ from torch.nn.modules import module as module_code
 
 from elman.backends import requested, select
 from elman.backends.inputs import Inputs, carried_in
-from elman.backends.memory_check import are_plain_memory, as_memory, check_inputs, check_parameters
+from elman.backends.memory_check import are_plain_memory, as_memory, check_inputs, check_parameters, is_whole
 from elman.errors import ConfigError, ShapeError, TensorError
 from elman.nn.sequences import check_sides
 from elman.nn.stack import Direction
@@ -77,6 +77,7 @@ class Stream:
         self._cell = layer.program.cell
         self._has_sides = bool(self._cell.sides)
         self._steps: Any = None
+        self._ready: Any = None  # the same, where a step has nothing to find out beforehand but about x
         self._layers: list[list[Direction]] | None = None
         self._key: list[Any] | None = None
         if any(len(directions) > 1 for directions in names):
@@ -128,7 +129,7 @@ class Stream:
 
         The state of a layer in half precision is in float32, in which it is computed; it may be set in either.
         """
-        self._is_stale = True  # the caller may keep it, or change it in place
+        self._is_stale, self._ready = True, None  # the caller may keep it, or change it in place
         return as_states(self._states)
 
     @state.setter
@@ -157,7 +158,9 @@ class Stream:
                     f"{self._device}.\n  They must agree.\n  Give the state with to(…)."
                 )
         own = [as_memory("stream: the state", s.detach(), s) for s in states]
-        self._states, self._is_stale = [s.to(self._carried, copy=True) for s in own], True
+        self._states = [s.to(self._carried, copy=True) for s in own]
+        self._is_stale, self._ready = True, None
+        self._bytes = self._expected[0] * self._expected[1] * self._dtype.itemsize
 
     def step(self, x: Tensor, **sides: Tensor) -> Tensor:
         """Run one time step.
@@ -174,6 +177,37 @@ class Stream:
             TensorError: x or a parameter has another dtype, device or layout than the state.
             ConfigError: the layer has hooks that only a call of the layer would run.
         """
+        may_read = self._may_read(x)
+        if may_read and not sides and self._ready is not None:
+            output: Tensor = self._ready.advance(x)
+            return output
+        own_sides: Sequence[Tensor] = ()
+        if not may_read or sides or self._has_sides:
+            x, *own_sides = self._check(x, sides)
+        if not self._frozen and any(self._hooks):
+            check_hooks(self._layer)
+        if self._is_stale or not (self._frozen or (self._steps is not None and self._find_key() == self._key)):
+            self._prepare()
+        if self._steps is None:
+            return self._step_plainly(x, own_sides)
+        output = self._steps.step(x, own_sides)
+        return output
+
+    def _may_read(self, x: Any) -> bool:
+        """Test quickly whether a step can read x as it is; if not, :meth:`_check` finds out why."""
+        return (
+            type(x) is Tensor
+            and x.dtype is self._dtype
+            and x.is_cpu
+            and x.shape == self._expected
+            and not x.requires_grad
+            and is_whole(x, self._bytes)
+            and _TRACES() is None
+            and not _TRANSFORMS()
+        )
+
+    def _check(self, x: Any, sides: Mapping[str, Tensor]) -> list[Tensor]:
+        """Check x and the side inputs, and return them in plain memory."""
         if type(x) is not Tensor or _TRACES() is not None or _TRANSFORMS():
             x = _as_plain(x)
         if x.shape != self._expected:
@@ -181,19 +215,10 @@ class Stream:
                 f"stream.step: x has shape {tuple(x.shape)}.\n  A step is (B, I), B as given to stream().\n"
                 f"  Give {self._expected}."
             )
-        if not self._frozen and any(self._hooks):
-            check_hooks(self._layer)
         if x.requires_grad and torch.is_grad_enabled():
-            warnings.warn(_NO_GRADIENT, stacklevel=2)
-        own_sides = check_sides(self._cell, sides, x) if sides or self._has_sides else ()
-        if not are_plain_memory((x, *own_sides), self._dtype):
-            x, *own_sides = self._as_memory(x, *own_sides)
-        if self._is_stale or not (self._frozen or (self._steps is not None and self._find_key() == self._key)):
-            self._prepare()
-        if self._steps is None:
-            return self._step_plainly(x, own_sides)
-        output: Tensor = self._steps.step(x, own_sides)
-        return output
+            warnings.warn(_NO_GRADIENT, stacklevel=3)
+        given = x, *check_sides(self._cell, sides, x)
+        return list(given) if are_plain_memory(given, self._dtype) else self._as_memory(*given)
 
     def _as_memory(self, x: Tensor, *sides: Tensor) -> list[Tensor]:
         if x.dtype != self._dtype or x.device != self._device:
@@ -243,13 +268,19 @@ class Stream:
         kinds = {s.dtype for s in self._states}
         if self._steps is not None and key == self._key and kinds == {self._steps.dtype}:
             self._steps.bind(self._states)
-            return
+        else:
+            self._key, self._steps = key, None  # opening may fail
+            self._steps = self._open(key)
+        self._ready = self._steps if self._frozen and not self._has_sides else None
+
+    def _open(self, key: list[Any] | None) -> Any:
+        """Prepare the backend for steps; None if it cannot."""
         program = self._layer.program
         opens = getattr(select(self._layer.backend, program, self._dtype, self._device), "open_stream", None)
-        self._key, self._steps = key, None
-        if opens is not None and key is not None:
-            layers = [direction.parameters for (direction,) in self._own_layers()]
-            self._steps = opens(program, layers, self._states, self._layer.input_size, self._frozen)
+        if opens is None or key is None:
+            return None
+        layers = [direction.parameters for (direction,) in self._own_layers()]
+        return opens(program, layers, self._states, self._layer.input_size, self._frozen)
 
     @torch.no_grad()
     def _step_plainly(self, x: Tensor, sides: Sequence[Tensor]) -> Tensor:
@@ -268,7 +299,7 @@ class Stream:
         return value.to(self._dtype)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_steps": None, "_is_stale": True, "_hooks": ()}  # prepared steps contain addresses
+        return {**self.__dict__, "_steps": None, "_ready": None, "_is_stale": True, "_hooks": ()}  # prepared steps contain addresses
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

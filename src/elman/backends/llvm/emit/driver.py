@@ -318,17 +318,24 @@ class _Driver:
             self._emit_rest(b, frames)
 
     def emit_single(self) -> None:
-        function = function_of_frames(self.module, "step", 2)
-        b = ir.IRBuilder(function.append_basic_block("entry"))
-        frames, *addresses = function.args
-        for place, address in zip((slots.given(self.plan.program.graph.input), slots.OUTPUT), addresses, strict=True):
-            slot = ir.Constant(I64, HEADER + self.module.slots[slots.address(place)])
-            b.store(address, b.gep(frames, [slot], source_etype=I64))
-        self._emit_rest(b, frames)
+        """Write ``step(frames, x, output)``, and ``advance``, which does the same where all is prepared."""
+        for name, run in (("step", self._emit_rest), ("advance", self._emit_run)):
+            function = function_of_frames(self.module, name, 2)
+            b = ir.IRBuilder(function.append_basic_block("entry"))
+            frames, *addresses = function.args
+            places = (slots.given(self.plan.program.graph.input), slots.OUTPUT)
+            for place, address in zip(places, addresses, strict=True):
+                slot = ir.Constant(I64, HEADER + self.module.slots[slots.address(place)])
+                b.store(address, b.gep(frames, [slot], source_etype=I64))
+            run(b, frames)
 
     def _emit_rest(self, b: ir.IRBuilder, frames: Any) -> None:
         """Prepare, and run all time steps."""
         b.call(self.prepare, [b.gep(frames, [ir.Constant(I64, HEADER)], source_etype=I64)])
+        self._emit_run(b, frames)
+
+    def _emit_run(self, b: ir.IRBuilder, frames: Any) -> None:
+        """Run all time steps."""
         b.store(ir.Constant(I64, 0), header_slot(b, frames, TICKET))
         b.call(self.worker, [frames])
         b.ret_void()

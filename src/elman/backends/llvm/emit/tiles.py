@@ -253,15 +253,15 @@ class Tiles:
     def emit_products(self, width: int, vectors: list[Any], first: Any, top: Any, start: list[Any]) -> list[Any]:
         """Add products to the accumulators: [chain][row][column].
 
-        Each tile of a block of columns prefetches its share of the next block's weights, which may be far from the
-        processor.
+        Each tile of several rows prefetches its share of the next block's weights, which may be far from the processor.
+        A tile of one row only waits for weights, which the processor prefetches by itself.
         """
         code, m = self.code, self.module
         chains, count = self.chains, len(vectors)
         panel = code.b.mul(self.steps, code.number(chains * self.step))
         weights = code.address(self.weights, code.b.mul(first, panel))
         panels = [code.address(weights, code.b.mul(panel, code.number(c))) for c in range(width)]
-        ahead, share = self._next_block(weights, panel, width, count, top)
+        ahead = self._next_block(weights, panel, width, count, top) if count > 1 else None
         head, body, done = (code.function.append_basic_block(n) for n in ("k", "products", "end"))
         before = code.b.block
         code.b.branch(head)
@@ -273,9 +273,10 @@ class Tiles:
             phi.add_incoming(value, before)
         code.b.cbranch(code.b.icmp_signed("<", k, self.steps), body, done)
         code.b.position_at_end(body)
-        fetch = m.intrinsic("llvm.prefetch.p0", VOID, POINTER, I32, I32, I32)
-        kind = [ir.Constant(I32, c) for c in (0, 2, 1)]  # to read, into the second cache, data
-        code.b.call(fetch, [code.address(ahead, code.b.mul(k, share)), *kind])
+        if ahead is not None:
+            fetch = m.intrinsic("llvm.prefetch.p0", VOID, POINTER, I32, I32, I32)
+            kind = [ir.Constant(I32, c) for c in (0, 2, 1)]  # to read, into the second cache, data
+            code.b.call(fetch, [code.address(ahead[0], code.b.mul(k, ahead[1])), *kind])
         new = self._add_products(k, vectors, panels, held)
         for phi, value in zip(held, new, strict=True):
             phi.add_incoming(value, body)

@@ -18,6 +18,7 @@ from elman.backends.llvm.plan.slots import HEADER
 from elman.backends.llvm.run.frames import Frames
 from elman.backends.llvm.run.kernel import find_kernel
 
+_EMPTY = torch.empty_like
 LONG_STEP = 1 << 18  # bytes of parameters; a smaller step ends before another Python thread could start
 
 
@@ -59,7 +60,7 @@ class Steps:
         self.arenas = [frames.arena.flat for frames in self.frames]
         self.packs = not (in_place or frozen)
         if frozen:
-            self.pack()
+            self._freeze()
         sides_read = [slots.given(graph.leaves["side", name]) for name in graph.sides]
         self.sides = [HEADER + numbers[slots.address(place)] for place in sides_read]
         self.begins, self.ends = (
@@ -71,7 +72,13 @@ class Steps:
         is_short = sum(p.nbytes for parameters in layers for p in parameters) < LONG_STEP
         # A call that keeps the interpreter's lock costs less.
         kind = ctypes.PYFUNCTYPE if is_short else ctypes.CFUNCTYPE
-        self.run = kind(None, *[ctypes.c_void_p] * 3)(self.kernel.library.address("step"))
+        self.run = kind(None, *[ctypes.c_void_p] * 3)(self.kernel.library.address("advance" if frozen else "step"))
+
+    def _freeze(self) -> None:
+        """Compute once what depends on parameters alone."""
+        self.pack()
+        for frames in self.frames:
+            self.kernel.prepare(frames.arena.address + 8 * HEADER)
 
     def pack(self) -> None:
         """Pack the weights of all layers, as they are now."""
@@ -96,11 +103,15 @@ class Steps:
         """
         if not x.is_contiguous():
             x = x.contiguous()
-        output = torch.empty_like(self.like)
         if sides:
             held = self._set_sides(sides)  # noqa: F841 - they must live until the step is over
         if self.packs:
             self.pack()
+        return self.advance(x)
+
+    def advance(self, x: Tensor) -> Tensor:
+        """Run one step as :meth:`step` does, where x is contiguous and nothing else has to be prepared."""
+        output = _EMPTY(self.like)
         given = x.data_ptr()
         for address, result in self.lower:
             self.run(address, given, result)
