@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -83,9 +84,9 @@ def evaluate(layer: Recurrent, given: Given, backend: str = "llvm") -> dict[str,
     return dict(zip(["output", *(f"final {s}" for s in layer.cell.states)], values, strict=True))
 
 
-def step_through(layer: Recurrent, given: Given) -> dict[str, Tensor]:
-    """Return what `evaluate` returns, computed step by step."""
-    stream = layer.stream(given.x.shape[1])
+def step_through(layer: Recurrent, given: Given, **how: Any) -> dict[str, Tensor]:
+    """Return what `evaluate` returns, computed step by step by a stream with these options."""
+    stream = layer.stream(given.x.shape[1], **how)
     stream.state = given.states[0] if len(given.states) == 1 else tuple(given.states)
     outputs = [stream.step(x, **{n: s[t] for n, s in given.sides.items()}) for t, x in enumerate(given.x)]
     final = [stream.state] if len(given.states) == 1 else stream.state

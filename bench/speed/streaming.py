@@ -1,8 +1,10 @@
 """Time one step of one example, the state kept: our stream beside torch's layer on one step and ONNX Runtime.
 
-A stream that reads the layer's present weights, and a frozen one.
+A stream that reads the layer's present weights, and frozen ones, with weights in float32, bfloat16 and int8.
 
 What is timed is the call from Python, in microseconds; of ONNX Runtime's two ways to be called the better one counts.
+The error of narrow weights is that of the outputs, ‖narrow − float32‖ / ‖float32‖ over the second half of 100 steps,
+with weights as torch draws them and inputs of a standard normal distribution.
 """
 
 import ctypes
@@ -27,6 +29,9 @@ KINDS = ("LSTM", "GRU")
 CASES = tuple(Case(kind, Size(1, 1, hidden, hidden)) for kind in KINDS for hidden in (8, 32, 64, 128, 256, 512))
 BESIDE_TORCH, BESIDE_ONNX = 4.0, 1.0
 STEPS_COMPARED, FARTHEST = 5, 1e-5
+NARROW = {"bfloat16": 0.02, "int8": 0.05}
+"""The narrow forms of weights, and the largest errors that are not a mistake."""
+STEPS_OF_ERRORS = 100
 
 
 def run(pace: Pace = FULL) -> Result:
@@ -73,8 +78,8 @@ def _measure(case: Case, pace: Pace) -> Row:
     for name, step in steps.items():
         _require_equal(f"ONNX Runtime ({name})", ours.stream(), x, step)
     others = {f"onnx, {name}": on_threads(step, 1) for name, step in steps.items()}
-    frozen = ours.stream(freeze=True)
-    others["frozen"] = on_threads(lambda: frozen.step(x), 1)
+    streams = {"frozen": ours.stream(freeze=True), **{w: ours.stream(freeze=True, weights=w) for w in NARROW}}
+    others |= {name: on_threads(lambda s=frozen: s.step(x), 1) for name, frozen in streams.items()}
     timings = take_turns(lambda: stream.step(x), {"torch": _torch_step(theirs, x)}, pace, others)
     elmans, torchs = timings[OURS], best(timings, "torch")[1]
     onnxs = best(timings, "onnx")[1] if steps else None
@@ -83,6 +88,8 @@ def _measure(case: Case, pace: Pace) -> Row:
         "H": case.size.hidden,
         "elman µs": 1000 * elmans.median,
         "frozen µs": 1000 * timings["frozen"].median,
+        **{f"{name} µs": 1000 * timings[name].median for name in NARROW},
+        **{f"{name} error": _error(ours, name) for name in NARROW},
         "kernel µs": kernel_microseconds(stream, x),
         "torch µs": 1000 * torchs.median,
         "onnx µs": onnxs and 1000 * onnxs.median,
@@ -92,6 +99,17 @@ def _measure(case: Case, pace: Pace) -> Row:
         "spread": {"elman": _spread(elmans), "torch": _spread(torchs), "onnx": onnxs and _spread(onnxs)},
         "timings": {name: vars(timing) for name, timing in timings.items()},
     }
+
+
+def _error(layer: Any, weights: str) -> float:
+    """Measure how far the outputs with narrow weights are from those with weights in float32."""
+    inputs = torch.randn(STEPS_OF_ERRORS, 1, layer.input_size)
+    streams = [layer.stream(freeze=True), layer.stream(freeze=True, weights=weights)]
+    wide, narrow = (torch.stack([s.step(x) for x in inputs])[STEPS_OF_ERRORS // 2 :] for s in streams)
+    error = ((narrow - wide).norm() / wide.norm()).item()
+    if not error < NARROW[weights]:
+        raise RuntimeError(f"weights in {weights} change the outputs by {error:.1e}.")
+    return error
 
 
 def _has_onnx() -> bool:

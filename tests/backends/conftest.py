@@ -7,7 +7,7 @@ import pytest
 
 from elman.backends.llvm import target as llvm_target
 from elman.backends.llvm.plan import MOST_CHAINS
-from elman.backends.llvm.products import ROUNDED, TILED
+from elman.backends.llvm.products import PAIRED, ROUNDED, SCALED, TILED
 from elman.backends.llvm.run import attention, likeliest, matrix_unit, rounded_sums, small_sums
 from elman.backends.llvm.run import cache as llvm_cache
 from elman.backends.llvm.run import engine as llvm_engine
@@ -45,7 +45,7 @@ def tiles() -> dict[Any, Any]:
         chains = range(1, MOST_CHAINS + 1)
         llvm_engine.load_all(llvm_kernel.shared_code(dtype, host, chains), host)
         llvm_engine.load_all(llvm_kernel.unpacked_code(dtype, host), host)
-    for products in (ROUNDED, TILED) if matrix_unit.has_matrix_unit(host) else (ROUNDED,):
+    for products in (ROUNDED, PAIRED, SCALED, *([TILED] if matrix_unit.has_matrix_unit(host) else [])):
         llvm_engine.load_all(llvm_kernel.shared_code("float32", host, chains, products), host)
     shared = ("tiles", "unpacked", "packing")
     return {key: value for key, value in llvm_engine._libraries.items() if key[0].startswith(shared)}

@@ -220,15 +220,15 @@ FAULTS = (
     Fault(
         "a frozen stream keeps no copy of the weights",
         "nn/stream.py",
-        "[p.detach().clone() for p in d.parameters]",
-        "[p.detach() for p in d.parameters]",
+        "self._kept.append([p.clone() for p in tensors])",
+        "self._kept.append(tensors)",
         tests="tests/nn/test_stream.py",
         only="frozen_stream_keeps",
     ),
     Fault(
         "a thawed stream still has the weights that it was frozen with",
         "nn/stream.py",
-        "self._frozen, self._steps, self._layers = False, None, None",
+        'self._frozen, self._form, self._steps, self._kept = False, "float32", None, None',
         "self._steps = None",
         tests="tests/nn/test_stream.py",
         only="frozen_stream_keeps",

@@ -9,6 +9,7 @@ TEAMS = "tests/backends/llvm/test_teams.py"
 FENCE = "tests/backends/llvm/test_fence.py"
 ROUNDED = "tests/backends/llvm/test_rounded_products.py"
 UNPACKED = "tests/backends/llvm/test_unpacked.py"
+NARROW = "tests/backends/llvm/test_narrow_weights.py"
 SMALL = "tests/ops/test_small_calls.py"
 
 _RAGGED = "ragged_lengths and float64"
@@ -34,16 +35,16 @@ KERNEL_FAULTS = (
     Fault(
         "a product stops one element short",
         "backends/llvm/emit/tiles.py",
-        'code.b.icmp_signed("<", k, self.steps)',
-        'code.b.icmp_signed("<", k, code.b.sub(self.steps, code.number(1)))',
+        "code.accumulate(begin, self.steps, at_once, start, add)",
+        "code.accumulate(begin, code.b.sub(self.steps, code.number(1)), at_once, start, add)",
         REFERENCE,
         f"{_WHOLE} and mgu",
     ),
     Fault(
         "a sum and a factor change places",
         "backends/llvm/emit/tiles.py",
-        "code.fma(v, w, sums[i])",
-        "code.fma(v, sums[i], w)",
+        "code.fma(v, w, new[i])",
+        "code.fma(v, new[i], w)",
         REFERENCE,
         f"{_WHOLE} and mgu",
     ),
@@ -94,6 +95,30 @@ KERNEL_FAULTS = (
         "code.address(vectors[0], offset) for vector in vectors",
         UNPACKED,
         "any_cell and float64 and mgu",
+    ),
+    Fault(
+        "of two weights in bfloat16 the second one keeps the bits of the first",
+        "backends/llvm/emit/widened.py",
+        "[0xFFFF0000] * m.lanes",
+        "[0xFFFFFFFF] * m.lanes",
+        NARROW,
+        "bits_of_the_same and mgu",
+    ),
+    Fault(
+        "a row in int8 has the scale of another one",
+        "backends/llvm/run/narrow_packing.py",
+        "_vectors(matrix.scales[:, None], lanes)",
+        "_vectors(matrix.scales.flip(0)[:, None], lanes)",
+        NARROW,
+        "any_cell and int8 and mgu",
+    ),
+    Fault(
+        "a transposed matrix in int8 has the scale of its first row",
+        "backends/llvm/emit/widened.py",
+        "own = code.b.add(behind, code.b.mul(k, code.number(self.chains * m.size)))",
+        "own = behind",
+        NARROW,
+        "any_cell and int8 and antisymmetric",
     ),
     Fault(
         "a stream does not see that a parameter changed its shape",
@@ -275,8 +300,8 @@ KERNEL_FAULTS = (
     Fault(
         "a product of the input is rounded anew before the state's is added",
         "backends/llvm/emit/tiles.py",
-        "new[i] = code.fma(v, w, sums[i])",
-        "new[i] = code.fma(v, w, sums[i]) if count > 1 else code.b.fadd(code.b.fmul(v, w), sums[i])",
+        "new[i] = code.fma(v, w, new[i])",
+        "new[i] = code.fma(v, w, new[i]) if count > 1 else code.b.fadd(code.b.fmul(v, w), new[i])",
         IDENTITY,
         "alone_or_in_any_batch and mgu",
     ),

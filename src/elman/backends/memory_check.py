@@ -94,19 +94,6 @@ def are_plain_memory(tensors: Sequence[Tensor], dtype: torch.dtype) -> bool:
     return True
 
 
-def is_whole(t: Tensor, count: int) -> bool:
-    """Test quickly whether so many bytes of a plain tensor of the CPU are stored, in the order of its elements."""
-    try:
-        return (
-            t.is_contiguous()
-            and not t.is_neg()
-            and t.untyped_storage().nbytes() >= t.storage_offset() * t.itemsize + count
-            and t.data_ptr() != 0
-        )
-    except RuntimeError:  # as above; nor has a sparse tensor one
-        return False
-
-
 def _end(t: Tensor) -> int:
     """Count the elements of a storage up to the last one that a tensor reads."""
     if t.numel() == 0:

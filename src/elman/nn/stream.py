@@ -11,7 +11,8 @@ from torch.nn.modules import module as module_code
 
 from elman.backends import requested, select
 from elman.backends.inputs import Inputs, carried_in
-from elman.backends.memory_check import are_plain_memory, as_memory, check_inputs, check_parameters, is_whole
+from elman.backends.memory_check import are_plain_memory, as_memory, check_inputs, check_parameters
+from elman.backends.narrow import FORMS, NarrowMatrix, narrow
 from elman.errors import ConfigError, ShapeError, TensorError
 from elman.nn.sequences import check_sides
 from elman.nn.stack import Direction
@@ -47,11 +48,24 @@ class Stream:
     >>> torch.equal(before, layer.stream().step(x_t)), stream.is_frozen
     (True, False)
 
+    A frozen stream keeps matrices in float32, or with `weights` rounded to bfloat16, or to int8 with one scale for each
+    row: the largest absolute value of the row is 127. A step of one example takes as long as reading its matrices, so
+    half or a quarter of the bytes takes less time where they are many, as docs/speed.md shows. Products widen them in
+    registers; sums, states and everything else is in float32, as are biases and other vectors. With weights as torch
+    draws them, outputs change by about 0.2 % in bfloat16 and 0.4 % in int8. A matrix in bfloat16 gives the bits of the
+    same numbers in float32; in int8 a sum is scaled when it is finished, so it is rounded otherwise than of scaled
+    weights. `thaw` returns to the layer's own weights.
+
     Args:
         layer: has `program`, `backend`, `input_size`, and `layers()`, which returns its parameters as in evaluation.
         shapes: for each state, its shape (L, B, its size).
         names: for each layer and direction, the names of its parameters.
         freeze: pack the present weights once.
+        weights: the form in which a frozen stream keeps matrices, see above.
+
+    Raises:
+        ConfigError: no such stream exists: of a bidirectional layer, of one whose class has a `forward` of its own; or
+            the form of weights is unknown, or exists only for other layers.
 
     Example:
         >>> import elman, torch
@@ -69,8 +83,9 @@ class Stream:
         shapes: Sequence[tuple[int, int, int]],
         names: Sequence[Sequence[Sequence[str]]],
         freeze: bool = False,
+        weights: str = "float32",
     ) -> None:
-        self._layer, self._frozen = layer, freeze
+        self._layer, self._frozen, self._form = layer, freeze, weights
         self._shapes = list(shapes)
         self._names = [name for directions in names for name in directions[0]]
         self._expected = (shapes[0][1], layer.input_size)
@@ -78,7 +93,7 @@ class Stream:
         self._has_sides = bool(self._cell.sides)
         self._steps: Any = None
         self._ready: Any = None  # the same, where a step has nothing to find out beforehand but about x
-        self._layers: list[list[Direction]] | None = None
+        self._kept: list[list[Tensor | NarrowMatrix]] | None = None  # the weights of a frozen stream
         self._key: list[Any] | None = None
         if any(len(directions) > 1 for directions in names):
             raise ConfigError(
@@ -89,6 +104,7 @@ class Stream:
             raise ConfigError(
                 f"stream: batch_size is {shapes[0][1]!r}.\n  It is a number of examples.\n  Give an integer from 0."
             )
+        _check_form(weights, freeze)
         self._hooks = _hooks_of(layer)
         check_hooks(layer)
         if layer.forward.__module__ not in _FORWARD:
@@ -98,6 +114,7 @@ class Stream:
             )
         self.reset()
         if freeze:
+            self._freeze()
             self._prepare()
 
     @property
@@ -106,10 +123,10 @@ class Stream:
         return self._frozen
 
     def thaw(self) -> Self:
-        """Read the present weights of the layer from now on; the state stays."""
+        """Read the present weights of the layer from now on, as they are; the state stays."""
         if self._frozen:
-            self._frozen, self._steps, self._layers = False, None, None
-            self._hold(self._states, self._fresh_layers()[0][0].parameters[0])
+            self._frozen, self._form, self._steps, self._kept = False, "float32", None, None
+            self._hold(self._states)
         return self
 
     def __enter__(self) -> Self:
@@ -120,8 +137,8 @@ class Stream:
 
     def reset(self) -> None:
         """Set every state to zero."""
-        like = self._own_layers()[0][0].parameters[0]
-        self._hold([torch.zeros(shape, dtype=like.dtype, device=like.device) for shape in self._shapes], like)
+        dtype, device = self._find_kind()
+        self._hold([torch.zeros(shape, dtype=dtype, device=device) for shape in self._shapes])
 
     @property
     def state(self) -> States:
@@ -136,7 +153,7 @@ class Stream:
     def state(self, value: States) -> None:
         given = listed(value)
         self._check_shapes(given)
-        self._hold(given, self._own_layers()[0][0].parameters[0])
+        self._hold(given)
 
     def _check_shapes(self, given: Sequence[Tensor]) -> None:
         shapes = [tuple(s.shape) for s in given]
@@ -145,9 +162,16 @@ class Stream:
                 f"stream: the state has shapes {shapes}.\n  All states are set at once.\n  Give {self._shapes}."
             )
 
-    def _hold(self, states: list[Tensor], like: Tensor) -> None:
-        """Continue from other states; `like` is a parameter of the layer."""
-        self._dtype, self._device = like.dtype, like.device
+    def _find_kind(self) -> tuple[torch.dtype, torch.device]:
+        """Return the dtype and the device of the layer; of a frozen stream, those that it had."""
+        if self._kept is not None:
+            return self._dtype, self._device
+        like = self._fresh_layers()[0][0].parameters[0]
+        return like.dtype, like.device
+
+    def _hold(self, states: list[Tensor]) -> None:
+        """Continue from other states."""
+        self._dtype, self._device = self._find_kind()
         runner = select(self._layer.backend, self._layer.program, self._dtype, self._device)
         self._computed = runner.computes_in(self._dtype)
         self._carried = carried_in(self._computed)
@@ -177,12 +201,27 @@ class Stream:
             TensorError: x or a parameter has another dtype, device or layout than the state.
             ConfigError: the layer has hooks that only a call of the layer would run.
         """
-        may_read = self._may_read(x)
-        if may_read and not sides and self._ready is not None:
-            output: Tensor = self._ready.advance(x)
-            return output
+        # What :meth:`_check` finds out, in little time: whether x is, whole and in order, in plain memory of the CPU.
+        try:
+            at = (
+                type(x) is Tensor
+                and x.dtype is self._dtype
+                and x.is_cpu
+                and x.shape == self._expected
+                and not x.requires_grad
+                and x.is_contiguous()
+                and not x.is_neg()
+                and ((held := x.untyped_storage().nbytes()) == self._bytes or self._holds(held, x))
+                and _TRACES() is None
+                and not _TRANSFORMS()
+                and x.data_ptr()
+            )
+        except RuntimeError:  # it has no storage
+            at = 0
+        if at and self._ready is not None and not sides:
+            return self._ready.advance(at)  # type: ignore[no-any-return]
         own_sides: Sequence[Tensor] = ()
-        if not may_read or sides or self._has_sides:
+        if not at or sides or self._has_sides:
             x, *own_sides = self._check(x, sides)
         if not self._frozen and any(self._hooks):
             check_hooks(self._layer)
@@ -190,21 +229,11 @@ class Stream:
             self._prepare()
         if self._steps is None:
             return self._step_plainly(x, own_sides)
-        output = self._steps.step(x, own_sides)
-        return output
+        return self._steps.step(x, own_sides)  # type: ignore[no-any-return]
 
-    def _may_read(self, x: Any) -> bool:
-        """Test quickly whether a step can read x as it is; if not, :meth:`_check` finds out why."""
-        return (
-            type(x) is Tensor
-            and x.dtype is self._dtype
-            and x.is_cpu
-            and x.shape == self._expected
-            and not x.requires_grad
-            and is_whole(x, self._bytes)
-            and _TRACES() is None
-            and not _TRANSFORMS()
-        )
+    def _holds(self, count: int, x: Tensor) -> bool:
+        """Test whether a storage of so many bytes holds all elements of x."""
+        return count >= self._bytes + x.storage_offset() * x.itemsize
 
     def _check(self, x: Any, sides: Mapping[str, Tensor]) -> list[Tensor]:
         """Check x and the side inputs, and return them in plain memory."""
@@ -230,16 +259,43 @@ class Stream:
         return [as_memory("stream.step: x or a side input", t, x) for t in (x, *sides)]
 
     @torch.no_grad()
-    def _own_layers(self) -> list[list[Direction]]:
-        """List the layers as the stream reads them; a frozen one copies the present weights, once."""
-        if not self._frozen:
-            return self._fresh_layers()
-        if self._layers is None:
-            self._layers = [
-                [Direction(d.program, [p.detach().clone() for p in d.parameters]) for d in directions]
-                for directions in self._fresh_layers()
-            ]
-        return self._layers
+    def _freeze(self) -> None:
+        """Copy the present weights, in the form in which they are kept."""
+        self._require_form()
+        program, like = self._layer.program, torch.empty(0, dtype=self._dtype, device=self._device)
+        self._kept = []
+        for layer, (direction,) in enumerate(self._fresh_layers()):
+            tensors = [p.detach() for p in direction.parameters]
+            if self._form == "float32":
+                self._kept.append([p.clone() for p in tensors])
+                continue
+            pairs = zip(program.parameters, check_parameters(program, tensors, like), strict=True)
+            self._kept.append(
+                [narrow(t, self._form, f"{p.name}_l{layer}") if len(p.shape) == 2 else t.clone() for p, t in pairs]
+            )
+
+    def _require_form(self) -> None:
+        """Require that the backend reads the weights in their form."""
+        if self._form == "float32":
+            return
+        runner = select(self._layer.backend, self._layer.program, self._dtype, self._device)
+        if self._dtype is not torch.float32:
+            raise ConfigError(
+                f"stream: weights={self._form!r}, and the layer is in {self._dtype}.\n  Its steps are in float32.\n"
+                "  Convert the layer with layer.float(), or leave out weights=…."
+            )
+        if not hasattr(runner, "open_stream"):
+            raise ConfigError(
+                f"stream: weights={self._form!r}, and the layer on {self._device} runs on backend {runner.NAME}.\n"
+                "  Only compiled code for the CPU reads such weights.\n"
+                "  Move the layer to the CPU and use backend='auto', or leave out weights=…."
+            )
+
+    def _own_layers(self) -> list[list[Tensor | NarrowMatrix]]:
+        """List the parameters of every layer as the stream reads them."""
+        if self._kept is not None:
+            return self._kept
+        return [list(direction.parameters) for (direction,) in self._fresh_layers()]
 
     def _fresh_layers(self) -> list[list[Direction]]:
         """List the layers with their parameters, of which some may be computed."""
@@ -275,12 +331,12 @@ class Stream:
 
     def _open(self, key: list[Any] | None) -> Any:
         """Prepare the backend for steps; None if it cannot."""
+        self._require_form()
         program = self._layer.program
         opens = getattr(select(self._layer.backend, program, self._dtype, self._device), "open_stream", None)
         if opens is None or key is None:
             return None
-        layers = [direction.parameters for (direction,) in self._own_layers()]
-        return opens(program, layers, self._states, self._layer.input_size, self._frozen)
+        return opens(program, self._own_layers(), self._states, self._layer.input_size, self._frozen)
 
     @torch.no_grad()
     def _step_plainly(self, x: Tensor, sides: Sequence[Tensor]) -> Tensor:
@@ -289,8 +345,9 @@ class Stream:
         program, carried = self._layer.program, self._carried
         runner = select(self._layer.backend, program, self._dtype, self._device)
         value, sides = x, [side.to(carried) for side in sides]
-        for k, (direction,) in enumerate(self._own_layers()):
-            parameters = [p.to(carried) for p in check_parameters(program, direction.parameters, x)]
+        for k, own in enumerate(self._own_layers()):
+            wide = [p.widen() if isinstance(p, NarrowMatrix) else p for p in own]
+            parameters = [p.to(carried) for p in check_parameters(program, wide, x)]
             value = value.to(self._computed)
             inputs = Inputs(value, [s[k] for s in self._states], parameters, sides=sides)
             new.append(runner.run_step(program, check_inputs(program, inputs)))
@@ -299,11 +356,30 @@ class Stream:
         return value.to(self._dtype)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_steps": None, "_ready": None, "_is_stale": True, "_hooks": ()}  # prepared steps contain addresses
+        return {
+            **self.__dict__,
+            "_steps": None,
+            "_ready": None,
+            "_is_stale": True,
+            "_hooks": (),
+        }  # prepared steps contain addresses
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._hooks = _hooks_of(self._layer)
+
+
+def _check_form(form: str, freeze: bool) -> None:
+    if form not in FORMS:
+        raise ConfigError(
+            f"stream: weights is {form!r}.\n  It is the form in which a frozen stream keeps matrices.\n"
+            f"  Choose one of {', '.join(FORMS)}."
+        )
+    if form != "float32" and not freeze:
+        raise ConfigError(
+            f"stream: weights={form!r} without freeze=True.\n  Other streams read weights where they are.\n"
+            "  Give freeze=True, or leave out weights=…."
+        )
 
 
 def check_hooks(layer: nn.Module) -> None:

@@ -29,6 +29,7 @@ from elman.backends.llvm.run.memory import allocate
 from elman.backends.llvm.run.small_sums import are_small, find_small_sums
 from elman.backends.llvm.run.stream import Steps
 from elman.backends.memory_check import are_plain_memory
+from elman.backends.narrow import NarrowMatrix
 from elman.errors import ShapeError
 from elman.expr.graph import ROW
 
@@ -159,7 +160,7 @@ def _run_by_windows(frames: Frames, inputs: Inputs, output: Tensor, saved: Tenso
 
 def open_stream(
     program: Program,
-    layers: Sequence[Sequence[Tensor]],
+    layers: Sequence[Sequence[Tensor | NarrowMatrix]],
     states: Sequence[Tensor],
     input_size: int,
     frozen: bool = False,
@@ -168,22 +169,26 @@ def open_stream(
 
     Args:
         program: the program of all layers.
-        layers: the parameters of each layer.
+        layers: the parameters of each layer; if frozen, all matrices may be narrow.
         states: for each state (L, B, its size), contiguous.
         input_size: length of an input vector.
         frozen: pack weights once, now.
 
     Returns:
         The prepared steps, see :class:`elman.backends.llvm.run.stream.Steps`. None if :func:`run_step` must be used:
-        it accepts tensors of any strides, and divides large batches among threads.
+        it accepts tensors of any strides, and divides large batches among threads. No other step reads narrow matrices.
     """
-    tensors = [p for parameters in layers for p in parameters]
+    tensors = [p for parameters in layers for p in parameters if isinstance(p, Tensor)]
     dtype, (_, batch, _) = states[0].dtype, states[0].shape
     if not are_plain_memory((*tensors, *states), dtype) or not all(t.is_contiguous() for t in (*tensors, *states)):
         return None
-    if batch == 0 or (batch > 1 and batch * max(sum(p.numel() for p in own) for own in layers) >= LEAST_WORK):
+    if batch == 0 or (not frozen and batch > 1 and batch * max(map(_count, layers)) >= LEAST_WORK):
         return None
     return Steps(program, layers, states, input_size, frozen)
+
+
+def _count(parameters: Sequence[Tensor | NarrowMatrix]) -> int:
+    return sum(p.numel() for p in parameters if isinstance(p, Tensor))
 
 
 def run_step(program: Program, inputs: Inputs) -> list[Tensor]:

@@ -1,10 +1,14 @@
-"""Say how products are computed: in full precision, or of operands that are rounded to bfloat16.
+"""Say how products are computed: in full precision, of operands that are rounded to bfloat16, or of narrow weights.
 
 A product of rounded operands is, for every 32 elements k of its vector, a chain of fused multiply-adds over the even k
 and one over the odd k, both from 0 in float32, whose sum is added to the total of the elements before. Numbers below
 2^-126, operands and sums, count as 0. This is what the matrix unit of x86-64 processors computes (AMX, instruction
 TDPBF16PS; the order was measured, and `tests/backends/llvm` compares it bit for bit). On other processors vectors of
 float32 compute it in the same order, so a model gives the same numbers on all of them.
+
+Narrow weights are those of :mod:`elman.backends.narrow`, which a frozen stream packs once: a step of one example takes
+as long as reading its weights, of which there are half or a quarter of the bytes. They are widened in registers, and
+everything else is in float32.
 
 ========= ================== ======================================= ==============================
 name      operands           computed by                             gives
@@ -13,6 +17,8 @@ plain     as they are        vectors                                 one chain, 
 rounded   bfloat16           vectors of float32                      the order of TDPBF16PS
 tiled     bfloat16           AMX                                     the same bits as `rounded`
 split     sums of two of it  AMX: high·high + low·high + high·low    nearly the digits of float32
+paired    weights: bfloat16  vectors of float32                      as `plain`, of these weights
+scaled    weights: int8      vectors of float32                      a chain from 0, times the scale
 ========= ================== ======================================= ==============================
 
 >>> TILED.panel_bytes(depth=33, chains=1, lanes=16, item=4) == 2 * TILE
@@ -40,23 +46,27 @@ class Products:
         rows: the number of rows that are rounded at once, before they are multiplied; 0 if rows are read as they are.
         parts: the numbers in bfloat16 of which an operand is the sum.
         is_tiled: whether AMX computes them.
+        weight: the bytes of a narrow weight; 0 if weights are not narrow.
     """
 
     name: str
     rows: int = 0
     parts: int = 1
     is_tiled: bool = False
+    weight: int = 0
 
     @property
     def rounds(self) -> bool:
         """Whether operands are rounded."""
         return self.rows > 0
 
-    def panel_bytes(self, depth: int, chains: int, lanes: int, item: int) -> int:
-        """Count the bytes of the packed weights of one vector of columns."""
+    def panel_bytes(self, depth: int, chains: int, lanes: int, item: int, turned: bool = False) -> int:
+        """Count the bytes of the packed weights of one vector of columns, of matrices that may be transposed."""
         if self.is_tiled:
             return self.parts * -(-depth // DEPTH) * chains * TILE
-        return (depth + depth % 2 if self.rounds else depth) * chains * lanes * item
+        if self is SCALED:
+            return (depth + item) * chains * lanes + turned * depth * chains * item
+        return (depth + depth % 2 if self.rounds or self is PAIRED else depth) * chains * lanes * (self.weight or item)
 
     def row_bytes(self, depth: int) -> int:
         """Count the bytes of a rounded row of a vector; 0 if rows are read as they are.
@@ -74,3 +84,5 @@ PLAIN = Products("plain")
 ROUNDED = Products("rounded", rows=48)
 TILED = Products("tiled", rows=32, is_tiled=True)
 SPLIT = Products("split", rows=32, parts=2, is_tiled=True)
+PAIRED = Products("paired", weight=2)
+SCALED = Products("scaled", weight=1)

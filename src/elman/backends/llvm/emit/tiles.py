@@ -25,7 +25,7 @@ A kernel calls the function ``tiles`` for its number of chains with a *table* of
 
 An entry is a slot, given by its bytes from the beginning of the frame; STACKED, FORM and TURNED are numbers. FORM and
 SCRATCH are read where operands are rounded, see `tiled` and `rounded`, TURNED where weights are not packed, see
-`unpacked`.
+`unpacked`, or in int8, see `widened`.
 """
 
 import itertools
@@ -140,6 +140,7 @@ class Tiles:
         self.module, self.chains, self.shapes = module, chains, shapes
         self.code = module.function(name, args, internal=name != "tiles")
         self.step = module.lanes * module.size
+        self.k_bytes = chains * self.step  # bytes of the packed weights of one k
 
     def emit(self) -> ir.Function:
         """Write the function."""
@@ -256,75 +257,83 @@ class Tiles:
         Each tile of several rows prefetches its share of the next block's weights, which may be far from the processor.
         A tile of one row only waits for weights, which the processor prefetches by itself.
         """
-        code, m = self.code, self.module
-        chains, count = self.chains, len(vectors)
-        panel = code.b.mul(self.steps, code.number(chains * self.step))
+        code, count = self.code, len(vectors)
+        panel = self.panel_bytes()
         weights = code.address(self.weights, code.b.mul(first, panel))
         panels = [code.address(weights, code.b.mul(panel, code.number(c))) for c in range(width)]
         ahead = self._next_block(weights, panel, width, count, top) if count > 1 else None
-        head, body, done = (code.function.append_basic_block(n) for n in ("k", "products", "end"))
-        before = code.b.block
-        code.b.branch(head)
-        code.b.position_at_end(head)
-        k = code.b.phi(code.number(0).type)
-        k.add_incoming(code.number(0), before)
-        held = [code.b.phi(m.vector) for _ in start]
-        for phi, value in zip(held, start, strict=True):
-            phi.add_incoming(value, before)
-        code.b.cbranch(code.b.icmp_signed("<", k, self.steps), body, done)
-        code.b.position_at_end(body)
-        if ahead is not None:
-            fetch = m.intrinsic("llvm.prefetch.p0", VOID, POINTER, I32, I32, I32)
-            kind = [ir.Constant(I32, c) for c in (0, 2, 1)]  # to read, into the second cache, data
-            code.b.call(fetch, [code.address(ahead[0], code.b.mul(k, ahead[1])), *kind])
-        new = self._add_products(k, vectors, panels, held)
-        for phi, value in zip(held, new, strict=True):
-            phi.add_incoming(value, body)
-        k.add_incoming(code.b.add(k, code.number(1)), body)
-        code.b.branch(head)
-        code.b.position_at_end(done)
-        return held
+        return self.add_all(vectors, panels, start, ahead)
 
-    def _add_products(self, k: Any, vectors: list[Any], panels: list[Any], sums: list[Any]) -> list[Any]:
-        """Add the products of one k to the accumulators.
+    def panel_bytes(self) -> Any:
+        """Compute the bytes of the packed weights of a vector of columns."""
+        return self.code.b.mul(self.steps, self.code.number(self.k_bytes))
+
+    def add_all(self, vectors: list[Any], panels: list[Any], start: list[Any], ahead: Any) -> list[Any]:
+        """Add the products of all k to the accumulators."""
+        return self.add_span(self.code.number(0), 1, vectors, panels, start, ahead)[1]
+
+    def add_span(
+        self, begin: Any, at_once: int, vectors: list[Any], panels: list[Any], start: list[Any], ahead: Any
+    ) -> tuple[Any, list[Any]]:
+        """Add products from a k on, so many in each turn of the loop; return the first k that is left, and the sums."""
+        code = self.code
+
+        def add(k: Any, sums: list[Any]) -> list[Any]:
+            if ahead is not None:
+                fetch = self.module.intrinsic("llvm.prefetch.p0", VOID, POINTER, I32, I32, I32)
+                kind = [ir.Constant(I32, c) for c in (0, 2, 1)]  # to read, into the second cache, data
+                code.b.call(fetch, [code.address(ahead[0], code.b.mul(k, ahead[1])), *kind])
+            return self._add_products(k, vectors, panels, sums, at_once)
+
+        return code.accumulate(begin, self.steps, at_once, start, add)
+
+    def _add_products(
+        self, k: Any, vectors: list[Any], panels: list[Any], sums: list[Any], at_once: int = 1
+    ) -> list[Any]:
+        """Add the products of one k, or of some, to the accumulators.
 
         Of the elements and the weights, the fewer stay in registers and the others come one at a time: 12 sums and 3
         elements leave one of 16 registers for a weight.
         """
         code, size, count, width = self.code, self.module.size, len(vectors), len(panels)
-        offset, line = code.b.mul(k, code.number(size)), code.b.mul(k, code.number(self.chains * self.step))
-        new: list[Any] = [None] * len(sums)
+        offset = code.b.mul(k, code.number(size))
+        new = list(sums)
 
-        def element(r: int) -> Any:
-            return code.splat(code.b.load(code.address(vectors[r], offset), typ=self.module.element))
+        def elements(r: int) -> list[Any]:
+            at = code.address(vectors[r], offset)
+            places = [code.address(at, code.number(n * size)) for n in range(at_once)]
+            return [code.splat(code.b.load(place, typ=self.module.element)) for place in places]
 
-        def weight(g: int, c: int) -> Any:
-            return code.load(code.address(code.address(panels[c], line), code.number(g * self.step)))
-
-        def add(r: int, g: int, c: int, v: Any, w: Any) -> None:
+        def add(r: int, g: int, c: int, elements: list[Any], weights: list[Any]) -> None:
             i = (g * count + r) * width + c
-            new[i] = code.fma(v, w, sums[i])
+            for v, w in zip(elements, weights, strict=True):
+                new[i] = code.fma(v, w, new[i])
 
         columns = [(g, c) for g in range(self.chains) for c in range(width)]
         if count < len(columns):
-            elements = [element(r) for r in range(count)]
+            given = [elements(r) for r in range(count)]
             for g, c in columns:
-                w = weight(g, c)
-                for r, v in enumerate(elements):
-                    add(r, g, c, v, w)
+                weights = self.load_weights(panels[c], k, g, at_once)
+                for r, own in enumerate(given):
+                    add(r, g, c, own, weights)
         else:
-            weights = [weight(g, c) for g, c in columns]
+            every = [self.load_weights(panels[c], k, g, at_once) for g, c in columns]
             for r in range(count):
-                v = element(r)
-                for (g, c), w in zip(columns, weights, strict=True):
-                    add(r, g, c, v, w)
+                own = elements(r)
+                for (g, c), weights in zip(columns, every, strict=True):
+                    add(r, g, c, own, weights)
         return new
+
+    def load_weights(self, panel: Any, k: Any, g: int, at_once: int) -> list[Any]:  # noqa: ARG002 - others read several
+        """Load the weights of a vector of columns and a chain, for one k or for some from there."""
+        at = self.code.address(panel, self.code.b.mul(k, self.code.number(self.k_bytes)))
+        return [self.code.load(self.code.address(at, self.code.number(g * self.step)))]
 
     def _next_block(self, weights: Any, panel: Any, width: int, count: int, top: Any) -> tuple[Any, Any]:
         """Return the address of this tile's share of the next block of weights, and the bytes to fetch for each k."""
         code = self.code
         tiles = code.b.add(code.b.udiv(self.count, code.number(count)), code.number(1))
-        share = code.b.udiv(code.number(self.chains * width * self.step), tiles)
+        share = code.b.udiv(code.number(width * self.k_bytes), tiles)
         turn = code.b.udiv(top, code.number(count))
         ahead = code.address(weights, code.b.mul(panel, code.number(width)))
         return code.address(ahead, code.b.mul(code.b.mul(turn, self.steps), share)), share

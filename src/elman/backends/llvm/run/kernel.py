@@ -77,7 +77,8 @@ class Kernel:
 
     def reads_in_place(self, steps: int, rows: int) -> bool:
         """Test whether the products of a run should read weights where they are; no tiles round them there."""
-        return steps == 1 and rows <= self.few_rows and not self.products.rounds
+        in_full = not self.products.rounds and not self.products.weight
+        return steps == 1 and rows <= self.few_rows and in_full
 
     @cached_property
     def prepare(self) -> "ctypes._FuncPointer":
@@ -115,7 +116,9 @@ class Kernel:
         return self.library.address("team")
 
 
-def find_kernel(program: Program, direction: str, save: bool, dtype: torch.dtype) -> Kernel:
+def find_kernel(
+    program: Program, direction: str, save: bool, dtype: torch.dtype, products: Products | None = None
+) -> Kernel:
     """Find a program's kernel for this processor; compile it if it is new.
 
     Args:
@@ -123,9 +126,10 @@ def find_kernel(program: Program, direction: str, save: bool, dtype: torch.dtype
         direction: name of its schedule.
         save: whether a forward run stores the values that the mirror reads.
         dtype: of x.
+        products: how it multiplies; None for what :func:`choose_products` says.
     """
     made_for = target()
-    return _find(program, direction, save, dtype, choose_products(dtype, made_for), made_for)
+    return _find(program, direction, save, dtype, products or choose_products(dtype, made_for), made_for)
 
 
 def choose_products(dtype: torch.dtype, made_for: Target) -> Products:
@@ -177,7 +181,8 @@ def shared_code(dtype: str, made_for: Target, chains: Iterable[int], products: P
     tiles = {
         f"tiles {of} {count}": Source(partial(write_tiles, made_for, dtype, count, products), 0) for count in chains
     }
-    return {f"packing {of}": Source(partial(write_packing, made_for, dtype, products), 0), **tiles}
+    packs = dtype if products.weight else of  # narrow weights are packed by torch
+    return {f"packing {packs}": Source(partial(write_packing, made_for, dtype, products), 0), **tiles}
 
 
 def find_unpacked(kernel: Kernel) -> dict[str, int]:
@@ -342,7 +347,8 @@ class Layout:
                 for number, term in enumerate(group.chains[0][1]):
                     self._put_packed(slots.packed(group.number, number), total)
                     depth = self.sizes[term.axis] * len(term.matrices)
-                    panel = self.kernel.products.panel_bytes(depth, len(group.chains), lanes, self.item)
+                    chains = len(group.chains)
+                    panel = self.kernel.products.panel_bytes(depth, chains, lanes, self.item, term.transposed)
                     total += self.vectors[this.axis] * panel
         return total
 

@@ -37,6 +37,10 @@ def write_tiles(made_for: Target, dtype: str, chains: int, products: Products) -
         from elman.backends.llvm.emit.rounded import emit_rounded_tiles
 
         return emit_rounded_tiles(made_for, dtype, chains)
+    if products.weight:
+        from elman.backends.llvm.emit.widened import emit_widened_tiles
+
+        return emit_widened_tiles(made_for, dtype, chains, products.weight)
     from elman.backends.llvm.emit.tiles import emit_tiles
 
     return emit_tiles(made_for, dtype, chains)
