@@ -79,14 +79,16 @@ def make_update(layer: Any, x: torch.Tensor) -> Callable[[], object]:
 
 
 def make_rounded_update(layer: Any, x: torch.Tensor) -> Callable[[], object]:
-    """Make the same under autocast to bfloat16."""
-    upstream = torch.randn(*x.shape[:2], layer.hidden_size)
+    """Make the same under autocast to bfloat16; the gradient that arrives has the dtype of the output."""
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        dtype = layer(x[:1])[0].dtype
+    upstream = torch.randn(*x.shape[:2], layer.hidden_size).to(dtype)
 
     def update() -> None:
         layer.zero_grad()
         with torch.autocast("cpu", torch.bfloat16):
             output = layer(x)[0]
-        output.backward(upstream.to(output.dtype))
+        output.backward(upstream)
 
     return update
 

@@ -212,8 +212,16 @@ KERNEL_FAULTS = (
     Fault(
         "every second block of products is left out",
         "backends/llvm/emit/rounded.py",
-        "code.number(0), even, DEPTH) as block",
-        "code.number(0), even, 2 * DEPTH) as block",
+        "code.number(_NEAR))), DEPTH) as block",
+        "code.number(_NEAR))), 2 * DEPTH) as block",
+        ROUNDED,
+        "order_of_the_instruction",
+    ),
+    Fault(
+        "products of later elements replace those of earlier ones",
+        "backends/llvm/emit/rounded.py",
+        "code.b.fadd(code.load(at), code.b.fadd(code.load(even_sum), odd_sum))",
+        "code.b.fadd(code.load(even_sum), odd_sum)",
         ROUNDED,
         "order_of_the_instruction",
     ),

@@ -58,7 +58,8 @@ def awkward(rows, columns, seed):
 
 
 def product(products, d, v):
-    """Return the sums of d and dᵀ v, added twice."""
+    """Return the sums of d, and dᵀ v, added twice."""
+    d = d.bfloat16() if products.parts == 1 else d
     sums, total = torch.zeros(d.shape[1]), torch.full((d.shape[1], v.shape[1]), 7.0)
     turned = RoundedSums(products, d, sums, starts=(0, d.shape[1] // 2))
     packed = turned.pack(v)
@@ -101,9 +102,10 @@ def test_sums_have_the_order_of_the_instruction(rows, columns, size):
 def test_subnormal_operands_count_as_zero(monkeypatch):
     monkeypatch.setattr(llvm_sums, "target", lambda: without("amx", "avx512bf16"))
     below = np.float32(2.0**-126 * (1 - 2.0**-10))  # the nearest number in bfloat16 is 2^-126
-    d, v = torch.full((3, 2), float(below)), torch.full((3, 2), 2.0**100)
+    d, v = torch.full((3, 2), 2.0**100), torch.full((3, 2), float(below))
     assert product(ROUNDED, d, v)[1].eq(0).all()
-    assert product(ROUNDED, 2 * d, v)[1].gt(0).all()
+    assert product(ROUNDED, d, 2 * v)[1].gt(0).all()
+    assert product(ROUNDED, v.clone().fill_(2.0**-127), d)[1].eq(0).all()
 
 
 @needs_matrix_unit

@@ -191,8 +191,9 @@ class _Pointwise:
             value = code.b.select(value, one, zero)
         at = self._row(place)
         if place.narrow:
-            # The output and dL/dx are rounded as torch rounds, and saved values at once.
-            value = (round_to_bits if place.padded else round_exactly)(code, value)
+            # The output and dL/dx are rounded as torch rounds, and what products or the mirror read at once.
+            is_result = place.name in {slots.OUTPUT, slots.D_INPUT}
+            value = (round_exactly if is_result else round_to_bits)(code, value)
         if place.axis == ROW:
             code.b.store(code.b.extract_element(value, code.number(0)), at)
         elif place.narrow:

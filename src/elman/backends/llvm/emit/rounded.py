@@ -3,13 +3,14 @@
 Their order is that of AMX, see :mod:`elman.backends.llvm.products`. Rows are rounded some at a time into memory of the
 caller, and multiplied by tiles as in `tiles`, whose inner loop is::
 
-    acc[i][g][j] = 0;                                         // on the stack: even and odd sums need the registers
+    acc[i][g][j] = 0;                    // on the stack, with the even sums: one set fills the registers
     for (block = 0; block < K; block += 32) {
-      even[i][g][j] = odd[i][g][j] = 0;
-      for (k = block; k < min(block + 32, K); k += 2) {
+      even[i][g][j] = 0;
+      for (k = block; k < min(block + 32, K); k += 2)
         even[i][g][j] += v[r+i][k] * w[c+j][k][g];
-        odd[i][g][j] += v[r+i][k+1] * w[c+j][k+1][g];
-      }
+      odd[i][g][j] = 0;
+      for (k = block + 1; k < min(block + 32, K); k += 2)
+        odd[i][g][j] += v[r+i][k] * w[c+j][k][g];
       acc[i][g][j] += even[i][g][j] + odd[i][g][j];
     }
     result[r+i][g][c+j] = start[r+i][g][c+j] + acc[i][g][j];
@@ -21,13 +22,14 @@ Meanwhile the processor counts numbers below 2^-126 as 0, as AMX does.
 True
 """
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from llvmlite import ir
 
-from elman.backends.llvm.emit.code import I32, I64, POINTER, VOID, Code, Module
+from elman.backends.llvm.emit.code import I32, POINTER, VOID, Code, Module
 from elman.backends.llvm.emit.packing import PackedChain, transpose, write_pack_columns, write_pack_rows
 from elman.backends.llvm.emit.rounding import HALF, add_sums, load_halves, quieted, round_to_bits, widen
 from elman.backends.llvm.emit.tiles import FORM, SCRATCH, SHAPES, Tiles, row
@@ -36,22 +38,15 @@ from elman.backends.llvm.target import Target
 
 _FLUSH = 0x8040  # of the control register: subnormal operands and results are 0
 _MOST_SUMS = 32  # of a tile, in registers
+_MOST_VECTORS = 8  # of columns of all chains, in a tile
+_NEAR = 64  # elements k, whose weights stay in the first cache while all rows are multiplied
 
 
 def emit_rounded_tiles(target: Target, dtype: str, chains: int) -> str:
     """Emit ``tiles`` for a number of chains, like :func:`~elman.backends.llvm.emit.tiles.emit_tiles`."""
     module = Module(target, dtype, {})
-    RoundedTiles(module, chains, _shapes(target.registers, chains)).emit()
+    RoundedTiles(module, chains, SHAPES[target.registers][chains]).emit()
     return str(module.ir)
-
-
-def _shapes(registers: int, chains: int) -> list[tuple[int, tuple[int, ...], int]]:
-    """Make the shapes of tiles, with half as many sums as in `tiles`: each has two registers."""
-    shapes = []
-    for width, _, most in SHAPES[registers][chains]:
-        tallest = max(1, 3 * registers // 8 // (width * chains))
-        shapes.append((width, tuple(sorted({1, tallest})), most))
-    return shapes
 
 
 class RoundedTiles(Tiles):
@@ -60,6 +55,7 @@ class RoundedTiles(Tiles):
     def __init__(self, module: Module, chains: int, shapes: Any) -> None:
         super().__init__(module, chains, shapes, "multiply_rows")
         self.spare = self.code.room(ir.ArrayType(module.vector, _MOST_SUMS))
+        self.totals = self.code.room(ir.ArrayType(module.vector, ROUNDED.rows * _MOST_VECTORS))
         self.control, self.flushing = (self.code.room(I32) for _ in range(2))
 
     def emit(self) -> ir.Function:
@@ -106,56 +102,74 @@ class RoundedTiles(Tiles):
                 value = widen(code, round_to_bits(code, value))
                 code.store(value, code.address(target, code.b.mul(k, code.number(m.size))))
 
-    def emit_products(self, width: int, vectors: list[Any], first: Any, top: Any, start: list[Any]) -> list[Any]:
-        """Add products to the start values: [chain][row][column]."""
-        code, m = self.code, self.module
-        form = self._entry(FORM)
-        is_ready = code.b.icmp_signed("==", form, code.number(READY_ROWS))
-        scratch, line = self._pointer(self._slot(SCRATCH)), self._line(code, self.steps)
-        own = [code.address(scratch, code.b.mul(code.b.add(top, code.number(r)), line)) for r in range(len(vectors))]
-        vectors = [code.b.select(is_ready, v, r) for v, r in zip(vectors, own, strict=True)]
-        even = code.b.add(self.steps, code.b.and_(self.steps, code.number(1)))
-        panel = code.b.mul(even, code.number(self.chains * self.step))
+    def _emit_rows(self, sizes: tuple[int, ...], first: Any, left: list[list[Any]]) -> None:
+        """Cover the rows with tiles for some k, and again for the next; then store the sums of all rows."""
+        code, width = self.code, len(left[0])
+        self.even = code.b.add(self.steps, code.b.and_(self.steps, code.number(1)))
+        self.line = self._line(code, self.steps)
+        with code.loop(code.number(0), code.b.mul(self.count, code.number(self.chains * width))) as number:
+            code.store(self.module.math.constant(0.0), self._total(number))
+        with flushed(code, self.control, self.flushing), code.loop(code.number(0), self.even, _NEAR) as self.near:
+            super()._emit_rows(sizes, first, left)
+        with code.loop(code.number(0), self.count) as number:
+            self._store_row(number, first, left)
+
+    def _total(self, number: Any) -> Any:
+        """Compute the address of the sums of a row, a chain and a vector of columns: [row][chain][column]."""
+        return self.code.address(self.totals, self.code.b.mul(number, self.code.number(self.step)))
+
+    def _emit_tile(self, count: int, top: Any, first: Any, left: list[list[Any]]) -> None:
+        """Add the products of some k to the sums of some rows."""
+        code, width = self.code, len(left[0])
+        vectors = [self._ready_row(code.b.add(top, code.number(r))) for r in range(count)]
+        panel = code.b.mul(self.even, code.number(self.chains * self.step))
         weights = code.address(self.weights, code.b.mul(first, panel))
         panels = [code.address(weights, code.b.mul(panel, code.number(c))) for c in range(width)]
-        sums = [self._spare(i) for i in range(len(start))]
-        for at in sums:
-            code.store(m.math.constant(0.0), at)
-        with flushed(code, self.control, self.flushing), code.loop(code.number(0), even, DEPTH) as block:
-            stop = code.smaller(even, code.b.add(block, code.number(DEPTH)))
-            held = self._sum(block, stop, vectors, panels, len(start))
-            for at, even_sum, odd_sum in zip(sums, held[: len(start)], held[len(start) :], strict=True):
-                code.store(code.b.fadd(code.load(at), code.b.fadd(even_sum, odd_sum)), at)
-        zero = m.math.constant(0.0)  # no sum is -0: it depends on how many products that are 0 are added
-        totals = [code.b.fadd(code.load(at), zero) for at in sums]
-        return [quieted(code, code.b.fadd(a, b)) for a, b in zip(start, totals, strict=True)]
+        self.next = self._next_block(weights, panel, width, count, top)
+        order = itertools.product(range(self.chains), range(count), range(width))
+        begin = code.b.mul(top, code.number(self.chains * width))
+        inside = [code.number((r * self.chains + g) * width + c) for g, r, c in order]
+        places = [self._total(code.b.add(begin, number)) for number in inside]
+        with code.loop(self.near, code.smaller(self.even, code.b.add(self.near, code.number(_NEAR))), DEPTH) as block:
+            stop = code.smaller(self.even, code.b.add(block, code.number(DEPTH)))
+            evens = [code.address(self.spare, code.number(i * self.step)) for i in range(len(places))]
+            for at, value in zip(evens, self._sum(block, stop, vectors, panels, len(places)), strict=True):
+                code.store(value, at)
+            one = code.number(1)
+            odds = self._sum(code.b.add(block, one), code.b.add(stop, one), vectors, panels, len(places))
+            for at, even_sum, odd_sum in zip(places, evens, odds, strict=True):
+                code.store(code.b.fadd(code.load(at), code.b.fadd(code.load(even_sum), odd_sum)), at)
 
-    def _spare(self, number: int) -> Any:
+    def _ready_row(self, number: Any) -> Any:
+        """Compute the address of a rounded row."""
         code = self.code
-        return code.address(self.spare, code.number(number * self.step))
+        is_ready = code.b.icmp_signed("==", self._entry(FORM), code.number(READY_ROWS))
+        own = code.address(self._pointer(self._slot(SCRATCH)), code.b.mul(number, self.line))
+        return code.b.select(is_ready, self._row(self.vector, *row(code, self.rows, number)), own)
+
+    def _store_row(self, number: Any, first: Any, left: list[list[Any]]) -> None:
+        """Add the sums of a row to its start values."""
+        code, width = self.code, len(left[0])
+        t, b = row(code, self.rows, number)
+        for g, (init, result) in enumerate(zip(self.inits, self.results, strict=True)):
+            for c in range(width):
+                offset = code.b.mul(code.b.add(first, code.number(c)), code.number(self.step))
+                own = code.b.add(code.b.mul(number, code.number(self.chains * width)), code.number(g * width + c))
+                # No sum is -0: it depends on how many products that are 0 are added.
+                total = code.b.fadd(code.load(self._total(own)), self.module.math.constant(0.0))
+                given = code.load_part(code.address(self._row(init, t, b), offset), left[g][c])
+                value = quieted(code, code.b.fadd(given, total))
+                code.store_part(value, code.address(self._row(result, t, b), offset), left[g][c])
 
     def _sum(self, begin: Any, stop: Any, vectors: list[Any], panels: list[Any], count: int) -> list[Any]:
-        """Add the products of the even k of a block, and those of the odd k."""
-        code, m = self.code, self.module
-        head, body, done = (code.function.append_basic_block(n) for n in ("k", "products", "end"))
-        before = code.b.block
-        code.b.branch(head)
-        code.b.position_at_end(head)
-        k = code.b.phi(I64)
-        k.add_incoming(begin, before)
-        held = [code.b.phi(m.vector) for _ in range(2 * count)]
-        for phi in held:
-            phi.add_incoming(m.math.constant(0.0), before)
-        code.b.cbranch(code.b.icmp_signed("<", k, stop), body, done)
-        code.b.position_at_end(body)
-        new = self._add_products(k, vectors, panels, held[:count])
-        new += self._add_products(code.b.add(k, code.number(1)), vectors, panels, held[count:])
-        for phi, value in zip(held, new, strict=True):
-            phi.add_incoming(value, body)
-        k.add_incoming(code.b.add(k, code.number(2)), body)
-        code.b.branch(head)
-        code.b.position_at_end(done)
-        return held
+        """Add the products of every other k of a block."""
+
+        def add(k: Any, sums: list[Any]) -> list[Any]:
+            self.fetch(k, self.next)
+            return self._add_products(k, vectors, panels, sums)
+
+        zeros = [self.module.math.constant(0.0)] * count
+        return self.code.accumulate(begin, stop, 2, zeros, add)[1]
 
 
 @contextmanager
@@ -212,7 +226,7 @@ def _emit_pack_halves(module: Module) -> None:
 
 
 def _emit_turn(module: Module) -> None:
-    """Emit ``turn``: transpose a matrix into ready rows, one for each column, and sum its columns.
+    """Emit ``turn``: transpose a matrix in bfloat16 into ready rows, one for each column, and sum its columns.
 
     Its arguments::
 
@@ -224,18 +238,18 @@ def _emit_turn(module: Module) -> None:
     lanes, size = module.lanes, module.size
     with code.loop(code.number(0), count, DEPTH) as block, code.loop(first, last) as vector:
         column = code.b.mul(vector, code.number(lanes))
-        left, offset = code.b.sub(columns, column), code.b.mul(column, code.number(size))
+        left, offset = code.b.sub(columns, column), code.b.mul(column, code.number(HALF))
         lines = []
         for i in range(DEPTH):
             number = code.b.add(block, code.number(i))
             at = code.address(source, code.b.add(code.b.mul(number, line), offset))
             is_real = code.b.icmp_signed("<", number, count)
-            lines.append(code.load_part(at, code.b.select(is_real, left, code.number(0))))
-        add_sums(code, code.address(sums, offset), left, [lines[i : i + 2] for i in range(0, DEPTH, 2)])
-        rounded = [widen(code, round_to_bits(code, value)) for value in lines]
+            lines.append(widen(code, load_halves(code, at, code.b.select(is_real, left, code.number(0)))))
+        own = code.address(sums, code.b.mul(column, code.number(size)))
+        add_sums(code, own, left, [lines[i : i + 2] for i in range(0, DEPTH, 2)])
         for begin in range(0, DEPTH, lanes):
             k = code.b.mul(code.b.add(block, code.number(begin)), code.number(size))
             out = code.address(target, code.b.add(code.b.mul(column, step), k))
-            for i, value in enumerate(transpose(code, rounded[begin : begin + lanes])):
+            for i, value in enumerate(transpose(code, lines[begin : begin + lanes])):
                 code.store(value, code.address(out, code.b.mul(step, code.number(i))))
     code.finish()

@@ -90,8 +90,12 @@ def load_halves(code: Code, at: Any, left: Any, lanes: int = 0) -> Any:
         load = m.intrinsic(f"llvm.masked.load.v{lanes}i16.p0", kind, POINTER, I32, ir.VectorType(I1, lanes), kind)
         return code.b.call(load, [at, ir.Constant(I32, HALF), mask, ir.Constant(kind, [0] * lanes)])
     spare = code.room(kind)
-    code.b.store(ir.Constant(kind, [0] * lanes), spare)
-    with code.loop(code.number(0), code.smaller(left, code.number(lanes))) as i:
+    is_whole = code.b.icmp_signed(">=", left, code.number(lanes))
+    with code.when(is_whole):
+        code.b.store(code.b.load(at, typ=kind, align=HALF), spare)
+    with code.when(code.b.not_(is_whole)):
+        code.b.store(ir.Constant(kind, [0] * lanes), spare)
+    with code.loop(code.number(0), code.b.select(is_whole, code.number(0), left)) as i:
         offset = code.b.mul(i, code.number(HALF))
         code.b.store(code.b.load(code.address(at, offset), typ=zero.type), code.address(spare, offset))
     return code.b.load(spare, typ=kind)
@@ -107,7 +111,10 @@ def store_halves(code: Code, bits: Any, at: Any, left: Any) -> None:
         return
     spare = code.room(kind)
     code.b.store(bits, spare)
-    with code.loop(code.number(0), code.smaller(left, code.number(m.lanes))) as i:
+    is_whole = code.b.icmp_signed(">=", left, code.number(m.lanes))
+    with code.when(is_whole):
+        code.b.store(bits, at, align=HALF)
+    with code.loop(code.number(0), code.b.select(is_whole, code.number(0), left)) as i:
         offset = code.b.mul(i, code.number(HALF))
         code.b.store(code.b.load(code.address(spare, offset), typ=I16), code.address(at, offset))
 

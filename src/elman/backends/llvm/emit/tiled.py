@@ -28,7 +28,7 @@ from llvmlite import ir
 
 from elman.backends.llvm.emit.code import I8, I16, I32, I64, POINTER, VOID, Code, Module
 from elman.backends.llvm.emit.packing import transpose
-from elman.backends.llvm.emit.rounding import HALF, add_sums, interleave, load_halves, quieted, rest, round_pairs
+from elman.backends.llvm.emit.rounding import HALF, add_sums, interleave, load_halves, quieted, rest, round_pairs, widen
 from elman.backends.llvm.emit.tiles import CHAINS, FORM, LIMIT, PER_CHAIN, RESULT, SCRATCH, START, Tiles, row
 from elman.backends.llvm.plan.slots import Slot
 from elman.backends.llvm.products import DEPTH, READY_ROWS, ROUNDED_ROWS, TILE
@@ -218,8 +218,9 @@ def emit_tiled_packing(target: Target, parts: int) -> str:
     if module.lanes == _SIDE:
         _emit_pack_rows(module, parts)
         _emit_pack_columns(module, parts, Slot.PACK_COLUMNS, _load_words)
-        _emit_turn(module, parts)
+        _emit_turn(module, parts, "turn_words", _load_words)
         if parts == 1:
+            _emit_turn(module, parts, "turn", _load_halves)
             _emit_pack_columns(module, parts, "pack_halves", _load_halves)
     return str(module.ir)
 
@@ -331,17 +332,18 @@ def _load_block(
             yield [pairs[i : i + 2] for i in range(0, DEPTH, 2)]
 
 
-def _emit_turn(module: Module, parts: int) -> None:
-    """Emit ``turn`` as :func:`elman.backends.llvm.emit.rounded.emit_rounded_packing` does."""
-    code = module.function("turn", 9, internal=False)
+def _emit_turn(module: Module, parts: int, name: str, load: Callable[..., Any]) -> None:
+    """Emit ``turn`` as :func:`elman.backends.llvm.emit.rounded.emit_rounded_packing` does; and of float32."""
+    code = module.function(name, 9, internal=False)
     target, step, source, line, columns, count, sums, first, last = code.args
     target, source, sums = (code.b.inttoptr(p, POINTER) for p in (target, source, sums))
     blocks = code.b.udiv(code.b.add(count, code.number(DEPTH - 1)), code.number(DEPTH))
     with code.loop(code.number(0), blocks) as block, code.loop(first, last) as vector:
         column = code.b.mul(vector, code.number(_SIDE))
         at = code.address(sums, code.b.mul(column, code.number(module.size)))
-        for pairs in _load_block(code, source, line, count, block, column, columns, _load_words):
-            add_sums(code, at, code.b.sub(columns, column), pairs)
+        for pairs in _load_block(code, source, line, count, block, column, columns, load):
+            wide = [[v if v.type == module.vector else widen(code, v) for v in pair] for pair in pairs]
+            add_sums(code, at, code.b.sub(columns, column), wide)
             for part in range(parts):
                 rests = [[rest(code, value) for value in pair] for pair in pairs] if part else pairs
                 place = code.b.add(block, code.b.mul(blocks, code.number(part)))

@@ -280,9 +280,7 @@ class Tiles:
 
         def add(k: Any, sums: list[Any]) -> list[Any]:
             if ahead is not None:
-                fetch = self.module.intrinsic("llvm.prefetch.p0", VOID, POINTER, I32, I32, I32)
-                kind = [ir.Constant(I32, c) for c in (0, 2, 1)]  # to read, into the second cache, data
-                code.b.call(fetch, [code.address(ahead[0], code.b.mul(k, ahead[1])), *kind])
+                self.fetch(k, ahead)
             return self._add_products(k, vectors, panels, sums, at_once)
 
         return code.accumulate(begin, self.steps, at_once, start, add)
@@ -328,6 +326,12 @@ class Tiles:
         """Load the weights of a vector of columns and a chain, for one k or for some from there."""
         at = self.code.address(panel, self.code.b.mul(k, self.code.number(self.k_bytes)))
         return [self.code.load(self.code.address(at, self.code.number(g * self.step)))]
+
+    def fetch(self, k: Any, ahead: tuple[Any, Any]) -> None:
+        """Prefetch the share of a k of the next block's weights."""
+        fetch = self.module.intrinsic("llvm.prefetch.p0", VOID, POINTER, I32, I32, I32)
+        kind = [ir.Constant(I32, c) for c in (0, 2, 1)]  # to read, into the second cache, data
+        self.code.b.call(fetch, [self.code.address(ahead[0], self.code.b.mul(k, ahead[1])), *kind])
 
     def _next_block(self, weights: Any, panel: Any, width: int, count: int, top: Any) -> tuple[Any, Any]:
         """Return the address of this tile's share of the next block of weights, and the bytes to fetch for each k."""

@@ -207,7 +207,7 @@ class _Planner:
         if plan.is_mirror:
             for index in self._order_kept():
                 plan.kept.append(index)
-                self._also(index, Place(slots.kept(index), plan.axis(index), padded=False))
+                self._also(index, Place(slots.kept(index), plan.axis(index), padded=False, narrow=plan.narrow))
             if plan.direction == "mirror":
                 d_x = graph.output[f"d_{self.nodes[graph.input].name}"]
                 axis = self.nodes[graph.input].shape[0]
@@ -251,8 +251,10 @@ class _Planner:
 
     def _give_home(self, index: int, must_be_padded: bool) -> None:
         plan = self.plan
-        # What is read again is not rounded to be saved.
-        offered = [p for p in self.extra.get(index, ()) if (p.padded or not must_be_padded) and not p.narrow]
+        # What is read again is not rounded to be saved, unless products read it, which round it anyway.
+        offered = [p for p in self.extra.get(index, ()) if p.padded or not must_be_padded]
+        if not self._is_multiplied(index):
+            offered = [p for p in offered if not p.narrow]
         rate = self._rate_of(index)
         behind = any(self.rate.get(r) == AFTER for r in self._readers(index))
         # A state is stored for one step only.
@@ -271,6 +273,12 @@ class _Planner:
             place = Place(slots.of_chunk(index), plan.axis(index))
             plan.chunks.append(index)
         self._put(index, place, 0)
+
+    def _is_multiplied(self, index: int) -> bool:
+        """Test whether products alone read a value that a pass computes."""
+        readers = self._readers(index)
+        made_by_pass = index not in self.chains and self.nodes[index].op not in OVER_UNITS
+        return made_by_pass and bool(readers) and all(self.nodes[r].op in PRODUCTS for r in readers)
 
     def _rate_of(self, index: int) -> int:
         return self.rate.get(index, BEFORE if index in self.given else LOOP)

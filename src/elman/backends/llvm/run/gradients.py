@@ -140,7 +140,8 @@ class Gradients:
         self.columns = layout.columns
         self.batch = layout.batch
         self.like = inputs.states[0]
-        self.adjoints = allocate((layout.window * self.batch, layout.width), self.like)
+        kept = inputs.x if layout.kernel.plan.narrow else self.like
+        self.adjoints = allocate((layout.window * self.batch, layout.width), kept)
         shapes = {i: [self.sizes[axis] for axis in self.nodes[i].shape] for i, _, _ in self.how.apart}
         self.values = {
             i: torch.empty(shape, dtype=self.like.dtype, device=inputs.x.device) for i, shape in shapes.items()
@@ -151,7 +152,7 @@ class Gradients:
 
     def places(self, low: int) -> list[int]:
         """Return the places of all kept values, for a tensor of adjoints that begins at time step `low`."""
-        item, row = self.layout.item, self.layout.width * self.layout.item
+        item, row = self.layout.outer_item, self.layout.width * self.layout.outer_item
         time = self.batch * row
         base = self.adjoints.data_ptr() - low * time
         return [v for columns in self.columns.values() for v in (base + columns.start * item, time, row)]

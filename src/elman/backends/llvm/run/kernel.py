@@ -37,7 +37,7 @@ LEAST_WORK = 5_000_000  # multiplications for which a second thread saves time
 LEAST_SHARE = 1 << 20  # bytes of weights of a member of a team: a step then takes ten times as long as a barrier
 LARGE_WEIGHTS = 1 << 22  # bytes; more do not fit into the cache of one core
 TEAM_ROWS = 4  # for each thread; with more rows arithmetic limits the products, not the reading of weights
-MIRROR_BYTES = 1 << 22  # of adjoints that are stored for the products after the loop: more leave the caches
+LEAST_MIRROR_BYTES, MIRROR_BYTES = 1 << 19, 1 << 22  # of adjoints that are stored for the products after the loop
 FEW_ROWS = {16: 8, 32: 32}
 """By the number of vector registers, the most rows of a time step that should read weights where they are, once for
 every tile; with more rows packing costs less.
@@ -72,7 +72,7 @@ class Kernel:
 
     @property
     def outer_item(self) -> int:
-        """The bytes of an element of the input, the output, their adjoints and the saved values."""
+        """The bytes of an element of the input, the output, their adjoints, and values that are saved or kept."""
         return 2 if self.plan.narrow else self.item
 
     def reads_in_place(self, steps: int, rows: int) -> bool:
@@ -289,8 +289,12 @@ class Layout:
             size = self.sizes[plan.axis(index)]
             self.columns[index] = slice(self.width, self.width + size)
             self.width += size
-        most = MIRROR_BYTES // max(1, self.batch * self.width * self.item)
-        self.window = max(1, min(steps, most)) if plan.is_mirror else steps
+        most = MIRROR_BYTES
+        if plan.narrow:  # Fewer take less memory, but the products after each window add to all gradients of weights.
+            gradients = sum(math.prod(self.sizes[axis] for axis in p.shape) for p in plan.program.parameters)
+            most = min(max(LEAST_MIRROR_BYTES, gradients * self.item // 2), MIRROR_BYTES)
+        rows = most // max(1, self.batch * self.width * self.outer_item)
+        self.window = max(1, min(steps, rows)) if plan.is_mirror else steps
 
     def padded(self, axis: str) -> int:
         """Count the elements of a row of a place in a workspace."""

@@ -18,6 +18,7 @@ from torch import Tensor
 
 MOST_WASTE = 4  # a block may be this many times as large as requested
 SMALL = 1 << 20  # bytes; the system's allocator keeps smaller blocks by itself
+GRAIN = 1 << 18  # bytes, whose multiples are lent
 TYPES: dict[torch.dtype, "np.dtype[Any]"] = {
     torch.float32: np.dtype(np.float32),
     torch.float64: np.dtype(np.float64),
@@ -89,7 +90,7 @@ def allocate(shape: Sequence[int], like: Tensor) -> Tensor:
         size *= n
     if size < SMALL:
         return torch.empty(shape, dtype=like.dtype, device=like.device)
-    size = -(-size // SMALL) * SMALL
+    size = -(-size // GRAIN) * GRAIN
     block = _pool.lend(size)
     flat = np.frombuffer(block, dtype=kind)
     weakref.finalize(flat, _pool.take, block).atexit = False

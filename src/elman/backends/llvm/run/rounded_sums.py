@@ -4,7 +4,7 @@ A gradient is dᵀ v of all rows of adjoints d and of vectors v. The columns of 
 rows of v weights; then the tiles that multiply vectors with weights compute it.
 
 >>> from elman.backends.llvm.products import ROUNDED
->>> d, v = torch.ones(5, 3), torch.full((5, 2), 0.5)
+>>> d, v = torch.ones(5, 3, dtype=torch.bfloat16), torch.full((5, 2), 0.5)
 >>> sums, total = torch.zeros(3), torch.empty(3, 2)
 >>> turned = RoundedSums(ROUNDED, d, sums)
 >>> turned.add_product(total, slice(0, 3), turned.pack(v), is_new=True)
@@ -47,7 +47,7 @@ class RoundedSums:
 
     Args:
         products: how they are multiplied.
-        adjoints: (rows, columns) in float32.
+        adjoints: (rows, columns) in bfloat16, or in float32, if the products take operands in float32.
         sums: (columns,), to which the sums of the columns are added.
         starts: columns with which products begin.
     """
@@ -66,8 +66,10 @@ class RoundedSums:
         self.memory, self.address = self._allocate((places[-1] + _SPARE_ROWS) * self.row)
         self.places = dict(zip(self.cuts, places, strict=True))
         for start, stop in pairwise(self.cuts):
-            given = [self._address_of(start), self.row, adjoints[:, start:].data_ptr(), adjoints.stride(0) * 4]
-            self._each(self.code.turn, stop - start, given, [sums[start:]])
+            line = adjoints.stride(0) * adjoints.itemsize
+            given = [self._address_of(start), self.row, adjoints[:, start:].data_ptr(), line]
+            turn = self.code.turn if adjoints.dtype is torch.bfloat16 else self.code.turn_words
+            self._each(turn, stop - start, given, [sums[start:]])
 
     def _address_of(self, start: int) -> int:
         return self.address + self.places[start] * self.row
@@ -129,6 +131,7 @@ class _Code(NamedTuple):
 
     each: int
     turn: int
+    turn_words: int
     pack_columns: int
     pack_halves: int
     tiles: int
@@ -140,10 +143,11 @@ def _find(products: Products, made_for: Target) -> _Code:
     shared = shared_code("float32", made_for, [1], products)
     more = {"each": Source(lambda: _emit_each(made_for)), "product ready": Source(lambda: _emit_product(made_for))}
     packing, tiles, each, product = load_all({**shared, **more}, made_for)
-    halves = packing.address("pack_halves") if products.parts == 1 else 0
+    halves, turn = (packing.address(name) if products.parts == 1 else 0 for name in ("pack_halves", "turn"))
     return _Code(
         each.address("each"),
-        packing.address("turn"),
+        turn,
+        packing.address("turn_words") if products.is_tiled else 0,
         packing.address(Slot.PACK_COLUMNS),
         halves,
         tiles.address("tiles"),
