@@ -22,6 +22,8 @@ script says which are met.
 | `training` | an update of LSTM, GRU and RNN | torch.nn |
 | `inference` | the same sizes without gradients | torch.nn |
 | `small` | one time step of layers and cells, and an update of one short sequence | torch.nn |
+| `word_model` | an update of PyTorch's example of a word model, the whole program | torch.nn |
+| `sine_waves` | an update and a prediction of its example of sine waves, the whole program | torch.nn |
 | `ragged` | sequences of unequal lengths; two layers in two directions | torch's packed sequences |
 | `custom_cells` | cells that torch lacks, and their first call | a good torch loop; JAX |
 | `zoo_cells` | cells with a transpose and with a softmax over units | a good torch loop |
@@ -45,8 +47,8 @@ programs of their own; `equal_files` shows whether a change of the code has chan
 """
 
 SCRIPTS = (
-    "training", "inference", "small", "ragged", "custom_cells", "zoo_cells", "streaming", "exporting", "translating",
-    "translation_updates", "hearing", "bfloat16", "gradient_errors", "roofline", "memory", "cost_curves", "reading",
-    "serving", "cluster",
+    "training", "inference", "small", "word_model", "sine_waves", "ragged", "custom_cells", "zoo_cells", "streaming",
+    "exporting", "translating", "translation_updates", "hearing", "bfloat16", "gradient_errors", "roofline", "memory",
+    "cost_curves", "reading", "serving", "cluster",
 )  # fmt: skip
 """In the order in which all of them run."""

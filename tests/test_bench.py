@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from bench.speed import cluster, drawing, measure, operations
+from bench.speed import cluster, drawing, measure, operations, sine_waves, word_model
 from bench.speed import report as reports
 from bench.speed.cells import CELLS, make_layer
 from bench.speed.drawing import save
@@ -189,6 +189,27 @@ def test_the_translation_model_of_torch_has_our_loss_and_a_model_with_other_weig
     check_alike(ours, TorchTrainee(ours), batch)
     with pytest.raises(RuntimeError, match="loss"):
         check_alike(ours, TorchTrainee(other), batch)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+def test_a_word_model_of_torchs_layers_has_our_losses_and_one_with_other_weights_has_not(kind: str) -> None:
+    (ours, theirs), (_, other) = (word_model.make_models(kind, hidden=7, words=11) for _ in range(2))
+    corpus = word_model.make_corpus(11)
+    word_model.check_alike(ours, theirs, corpus)
+    with pytest.raises(RuntimeError, match="losses"):
+        word_model.check_alike(ours, other, corpus)
+
+
+def test_sine_waves_have_the_same_losses_with_torchs_cells_and_are_continued_alike() -> None:
+    (ours, theirs), (_, other) = (sine_waves.make_models() for _ in range(2))
+    waves = sine_waves.make_waves(7)
+    sine_waves.check_alike(ours, theirs, waves)
+    ours.load_state_dict(theirs.state_dict())
+    one, same = (sine_waves.make_prediction(model, waves)() for model in (ours, theirs))
+    assert one.shape == (sine_waves.WAVES - sine_waves.LEARNT, 14)
+    torch.testing.assert_close(one, same)
+    with pytest.raises(RuntimeError, match="losses"):
+        sine_waves.check_alike(ours, other, waves)
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])

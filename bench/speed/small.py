@@ -11,7 +11,7 @@ what is measured is that thread's time on the processor: other load of the machi
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ import torch
 
 import elman
 from bench.speed.drawing import draw_ratios
-from bench.speed.measure import FULL, Pace, Turn, side_by_side, times_as_fast
+from bench.speed.measure import FULL, Pace, Timing, Turn, side_by_side, times_as_fast
 from bench.speed.progress import track
 from bench.speed.report import Result, Row, Target
 from bench.speed.torch_peer import KINDS, Case, Size, make_input, make_pair, make_update
@@ -76,11 +76,16 @@ def _measure(case: Step | Case, pace: Pace) -> Row:
         name, x = f"update {case.size}", make_input(case.size)
         ours, theirs = (make_update(layer, x) for layer in make_pair(case))
     timings = side_by_side({"elman": on_one_thread(ours), "torch": on_one_thread(theirs)}, pace)
+    return make_row(case.kind, name, timings)
+
+
+def make_row(kind: str, size: str, timings: Mapping[str, Timing]) -> Row:
+    """Say how one thread of ours compares with one of torch's."""
     own, peer = timings["elman"], timings["torch"]
     ratio = times_as_fast(own, peer)
     return {
-        "kind": case.kind,
-        "size": name,
+        "kind": kind,
+        "size": size,
         "elman µs": 1000 * own.median,
         "torch µs": 1000 * peer.median,
         "ratio": ratio.value,

@@ -330,6 +330,14 @@ KERNEL_FAULTS = (
         "transposed",
     ),
     Fault(
+        "a small call reads a tensor with gaps as if it had none",
+        "ops/small.py",
+        "[t.contiguous() for t in given] if False in map(_IS_CONTIGUOUS, given) else given",
+        "given",
+        SMALL,
+        "other_sizes and five",
+    ),
+    Fault(
         "weight gradients of small calls take the state after a step for the one before it",
         "backends/llvm/run/small_sums.py",
         "return first, self._value(",

@@ -56,11 +56,9 @@ def compute_plainly(module: Any, x: torch.Tensor, state: Any) -> list[torch.Tens
 def test_a_small_call_has_the_bits_of_the_general_one(name, dtype, monkeypatch):
     module = MODULES[name](dtype=dtype)
     x, state = draw(name, module)
-    ran = []
-    run = small.SmallForm.fits
-    monkeypatch.setattr(small.SmallForm, "fits", lambda *given: ran.append(given) or run(*given))
+    ran = count_general_runs(monkeypatch)
     found = compute(module, x, state)
-    assert len(ran) == 2  # forward, and backward
+    assert ran == []
     with torch.no_grad():
         for t, other in zip(listed(module(x, state)), found, strict=False):
             assert_identical("without a gradient", t, other)
@@ -86,18 +84,18 @@ def test_sums_over_steps_and_examples_have_one_order_whatever_way_a_call_takes(n
             for t in (x, *drawn):
                 t.requires_grad_(any(t is other for other in needed))
             given = None if state is None else tuple(state) if len(state) > 1 else state[0]
-            found = compute(layer, x, given)
-            assert ran == (["run_mirror"] if name == "antisymmetric" else [])  # U in U − Uᵀ is no small sum
+            strided = torch.empty(steps, batch, 26, dtype=dtype)[..., ::2].copy_(x.detach())
+            strided.requires_grad_(x.requires_grad)
+            found, copied = (compute(layer, t, given) for t in (x, strided))
+            assert ran == (2 * ["run_mirror"] if name == "antisymmetric" else [])  # U in U − Uᵀ is no small sum
             ran.clear()
-            for way in ("strides", "held weights"):
-                with monkeypatch.context() as patch:
-                    if way == "held weights":
-                        patch.setattr(small, "_HELD", lambda: ())
-                    strided = torch.empty(steps, batch, 26, dtype=dtype)[..., ::2].copy_(x.detach())
-                    again = compute(layer, x if way != "strides" else strided.requires_grad_(x.requires_grad), given)
-                assert ran == ["run_forward", "run_mirror"]
-                ran.clear()
-                for number, (t, right) in enumerate(zip(found, again, strict=True)):
+            with monkeypatch.context() as patch:
+                patch.setattr(small, "_HELD", lambda: ())
+                general = [compute(layer, t, given) for t in (x, strided)]
+            assert ran == 2 * ["run_forward", "run_mirror"]
+            ran.clear()
+            for way, again in {"copied": copied, "general": general[0], "general, strides": general[1]}.items():
+                for number, (t, right) in enumerate(zip(again, found, strict=True)):
                     assert_identical(f"{steps}·{batch}, {way}: result or gradient {number}", t, right)
 
 

@@ -299,18 +299,20 @@ class GRUCell(TorchCell):
         self.program = derive(cells.torch_gru, bias)
 
 
+_STATES = (Tensor, tuple, list)
+
+
 def _direction(module: nn.Module, program: Program) -> Direction:
     return Direction(program, present(module, program.parameter_names))
 
 
 def _run_small(module: OneStep | TorchCell, x: Any, state: Any, sizes: Sequence[int]) -> States | None:
     """Run a small call of valid tensors; else return None."""
-    if state is not None and not isinstance(state, Tensor | tuple | list):
+    if state is not None and not isinstance(state, _STATES):
         return None
-    states = sizes if state is None else listed(state)
-    if not states or not isinstance(x, Tensor) or not module.program.parameters:
+    states, program = sizes if state is None else listed(state), module.program
+    if not states or not isinstance(x, Tensor) or not program.parameters:
         return None
-    program = module.program
     new = run_small(program, module.backend, x, states, present(module, program.parameter_names))
     return None if new is None or x.dim() != 2 else as_states(new)
 

@@ -78,10 +78,9 @@ def run_small(
         form = _forms[key]
     except KeyError:
         form = _prepare(key, x, states, parameters)
-    if form is None or not form.fits(given, parameters):
+    if form is None or not form.has(parameters) or (taken := form.take(given)) is None:
         return None
-    if not has_states:
-        given += form.zeros
+    given = taken if has_states else [*taken, *form.zeros]
     if saves:
         results: tuple[Tensor, ...] = _APPLY(form, *given, *parameters)
         return results
@@ -144,8 +143,8 @@ class SmallForm:
         self.parameters = [*map(_SHAPE, parameters)]
         self.known: dict[int, tuple[Any, ...]] = {}
 
-    def fits(self, given: Sequence[Tensor], parameters: Sequence[Tensor]) -> bool:
-        """Test whether x, the states and the parameters have this form, and lie without gaps in plain memory.
+    def has(self, parameters: Sequence[Tensor]) -> bool:
+        """Test whether parameters have this form, and lie without gaps in plain memory.
 
         That is known of parameters at addresses that were tested before, as long as their shapes, dtypes and strides
         stay what they were.
@@ -156,22 +155,26 @@ class SmallForm:
             key += (*map(_IS_NEG, parameters),)
         except RuntimeError:  # a tensor without memory
             return False
-        if self.known.get(key[0]) != key:
-            if not self._are_dense(parameters, self.parameters):
-                return False
-            if len(self.known) == _MOST:
-                self.known.clear()
-            self.known[key[0]] = key
-        return self._are_dense(given, self.given)
-
-    def _are_dense(self, tensors: Sequence[Tensor], shapes: Sequence[torch.Size]) -> bool:
-        try:
-            for t, shape in zip(tensors, shapes, strict=False):  # without the states, if they are zeros
-                if t.shape != shape or not t.is_contiguous():
-                    return False
-        except RuntimeError:  # a layout without strides
+        if self.known.get(key[0]) == key:
+            return True
+        if [*map(_SHAPE, parameters)] != self.parameters or not are_plain_memory(parameters, self.dtype):
             return False
-        return are_plain_memory(tensors, self.dtype)
+        if False in map(_IS_CONTIGUOUS, parameters):
+            return False
+        if len(self.known) == _MOST:
+            self.known.clear()
+        self.known[key[0]] = key
+        return True
+
+    def take(self, given: list[Tensor]) -> list[Tensor] | None:
+        """Return x and the states, if there are any, without gaps; None if they have another form, or no plain memory.
+
+        One step of a batch of sequences may be a part of a larger tensor, and is copied.
+        """
+        shapes = self.given if len(given) == self.count else self.given[:1]
+        if [*map(_SHAPE, given)] != shapes or not are_plain_memory(given, self.dtype):
+            return None
+        return [t.contiguous() for t in given] if False in map(_IS_CONTIGUOUS, given) else given
 
     def mirror(
         self, kept: Sequence[Tensor], adjoints: Sequence[Tensor], needs: Sequence[bool]
@@ -191,7 +194,7 @@ class SmallForm:
         *tensors, output, saved = kept
         given, parameters = tensors[:count], tensors[count:]
         own = [output, saved, *adjoints] if saved.numel() else [output, *adjoints]
-        if not are_plain_memory(own, self.dtype) or not self.fits(given, parameters):
+        if not are_plain_memory(own, self.dtype) or not self.has(parameters) or self.take(given) is not given:
             return None
         adjoints = [d if d.is_contiguous() else d.contiguous() for d in adjoints]
         gradients: Sequence[Tensor | None] | None = self.call.mirror(
