@@ -2,7 +2,7 @@
 
 What counts is by how much the resident set grows above what it was before the update: saved values, workspaces and
 gradients, but neither code nor parameters nor the input. An update of two time steps comes first, so that everything is
-loaded, and its gradients are let go. Linux alone says all this.
+loaded, and its gradients and workspaces are let go. Linux alone says all this.
 
     python -m bench.speed.memory elman LSTM 100 32 128 128       one figure, in bytes
     python -m bench.speed.memory elman LSTM 100 32 128 128 10    with recompute_every=10, where our layer has it
@@ -34,6 +34,7 @@ from bench.speed.torch_peer import (
     make_update,
 )
 from bench.speed.worker import ROOT
+from elman.backends.llvm.run import memory as llvm_memory
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -108,8 +109,10 @@ def main(who: str, kind: str, *numbers: str) -> None:
     else:
         layer = make_pair(case)[1 if who == "torch" else 0]
     make = make_rounded_update if who == "elman bfloat16" else make_update
-    make(layer, make_input(Size(2, batch, inputs, hidden)))()
+    rows = max(batch, MIB // (8 * hidden))  # so many that small calls, whose code is other code, do not take them
+    make(layer, make_input(Size(2, rows, inputs, hidden)))()
     layer.zero_grad()
+    llvm_memory._pool.free.clear()
     update = make(layer, make_input(case.size))
     ctypes.CDLL(None).malloc_trim(0)
     # The highest mark so far is forgotten, which imports may have set.

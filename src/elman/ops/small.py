@@ -103,7 +103,7 @@ def _prepare(
     if opens is None or runner.computes_in(dtype) is not dtype:
         return None
     with torch.inference_mode(False), torch.no_grad():
-        like = torch.empty((1, *shape) if x.dim() == 2 else shape, dtype=dtype, device=x.device)
+        like = torch.empty(1, dtype=dtype, device=x.device).expand((1, *shape) if x.dim() == 2 else shape)
         flat = [like.new_zeros(batch, s.shape[-1]) for s in own]
         try:
             call = opens(program, Inputs(like, flat, parameters), saves, x.dim() == 2)

@@ -37,7 +37,7 @@ def open_call(program: Program, inputs: Inputs, save: bool, is_step: bool = Fals
 
     Args:
         program: without side inputs.
-        inputs: contiguous tensors in plain memory of the CPU, without lengths, of at least one row.
+        inputs: tensors of the shapes of contiguous ones in plain memory, without lengths, of at least one row.
         save: whether calls save what a mirror reads.
         is_step: whether calls return states (B, its size) alone, after one time step; else the output (T, B, size of
             the first state) and the final states, each (1, B, its size).
@@ -46,10 +46,12 @@ def open_call(program: Program, inputs: Inputs, save: bool, is_step: bool = Fals
         None if results are so large that :func:`~elman.backends.llvm.run.memory.allocate` should make them, or if
         operands are rounded.
     """
-    if find_kernel(program, "forward", save, inputs.x.dtype).products is not PLAIN:
+    layout = _lay_out(program, "forward", save, inputs)
+    steps, batch, _ = inputs.x.shape
+    most = max(layout.saved_count, steps * batch * inputs.states[0].shape[-1])
+    if layout.kernel.products is not PLAIN or most * layout.item >= SMALL:
         return None
-    call = SmallCall(program, inputs, save, is_step)
-    return call if max(call.saved.nbytes, call.zeros[0].nbytes) < SMALL else None
+    return SmallCall(program, inputs, save, is_step)
 
 
 class SmallCall:
