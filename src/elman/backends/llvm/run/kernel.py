@@ -37,7 +37,7 @@ LEAST_WORK = 5_000_000  # multiplications for which a second thread saves time
 LEAST_SHARE = 1 << 20  # bytes of weights of a member of a team: a step then takes ten times as long as a barrier
 LARGE_WEIGHTS = 1 << 22  # bytes; more do not fit into the cache of one core
 TEAM_ROWS = 4  # for each thread; with more rows arithmetic limits the products, not the reading of weights
-LEAST_MIRROR_BYTES, MIRROR_BYTES = 1 << 19, 1 << 22  # of adjoints that are stored for the products after the loop
+LEAST_MIRROR_BYTES, MIRROR_BYTES = 1 << 20, 1 << 22  # of adjoints that are stored for the products after the loop
 FEW_ROWS = {16: 8, 32: 32}
 """By the number of vector registers, the most rows of a time step that should read weights where they are, once for
 every tile; with more rows packing costs less.
