@@ -205,6 +205,8 @@ class Stream:
         try:
             at = (
                 type(x) is Tensor
+                and _TRACES() is None  # a tracer warns of every test of a value
+                and not _TRANSFORMS()
                 and x.dtype is self._dtype
                 and x.is_cpu
                 and x.shape == self._expected
@@ -212,8 +214,6 @@ class Stream:
                 and x.is_contiguous()
                 and not x.is_neg()
                 and ((held := x.untyped_storage().nbytes()) == self._bytes or self._holds(held, x))
-                and _TRACES() is None
-                and not _TRANSFORMS()
                 and x.data_ptr()
             )
         except RuntimeError:  # it has no storage
