@@ -96,6 +96,12 @@ UNUSUAL = {name: cell(equations) for name, equations in _EQUATIONS.items()}
 
 
 @cell
+def chained_products(x, h, *, U, V, W, b):
+    """A product of a product: the adjoint between them is a product, and is multiplied itself."""
+    return tanh(W @ x + U @ (V @ h) + b)
+
+
+@cell
 def two_sided(x, dt, age, /, h, c, *, W, U, rate):
     """Two side inputs, which must not be confused, and two states."""
     c = sigmoid(-rate * dt) * c + tanh(W.c @ x + U.c @ h) * age

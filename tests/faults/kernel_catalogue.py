@@ -226,6 +226,14 @@ KERNEL_FAULTS = (
         "order_of_the_instruction",
     ),
     Fault(
+        "what the loop reads again is rounded to be kept",
+        "backends/llvm/plan/planner.py",
+        "if not self._is_multiplied(index):",
+        "if False:",
+        ROUNDED,
+        "every_cell",
+    ),
+    Fault(
         "a subnormal number rounds to a normal one",
         "backends/llvm/emit/rounding.py",
         "upper = code.b.select(is_tiny, sign, _round(code, bits))",

@@ -21,6 +21,7 @@ from elman.backends.llvm.target import Target
 from elman.errors import BackendError
 from kernels import Given, build, compute, draw, evaluate, only, step_through
 from tolerances import assert_close, assert_identical
+from unusual_cells import chained_products
 
 ZOO = [cells.find(name) for name in cells.names()]
 SOME = [cells.lstm, cells.gru_reset_before, cells.lstm_layer_norm, cells.lem]
@@ -149,6 +150,17 @@ def test_every_cell_is_the_reference_and_the_same_without_the_matrix_unit(chosen
     given = draw(layer, 7, 5, [7, 3, 0, 5, 1])
     found, expected = autocast(layer, given), autocast(layer, given, "reference")
     for name, value in expected.items():
+        assert_close(name, found[name], value, allowed=2e-2)
+    request.getfixturevalue("masked")
+    for name, value in autocast(layer, given).items():
+        assert_identical(name, value, found[name])
+
+
+def test_an_adjoint_that_is_a_product_and_is_multiplied_itself(quick_kernels, request):
+    layer = build(chained_products, 19, 37, dtype=torch.float32)
+    given = draw(layer, 7, 5)
+    found = autocast(layer, given)
+    for name, value in autocast(layer, given, "reference").items():
         assert_close(name, found[name], value, allowed=2e-2)
     request.getfixturevalue("masked")
     for name, value in autocast(layer, given).items():

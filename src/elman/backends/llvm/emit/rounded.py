@@ -3,17 +3,16 @@
 Their order is that of AMX, see :mod:`elman.backends.llvm.products`. Rows are rounded some at a time into memory of the
 caller, and multiplied by tiles as in `tiles`, whose inner loop is::
 
-    acc[i][g][j] = 0;                    // on the stack, with the even sums: one set fills the registers
-    for (block = 0; block < K; block += 32) {
-      even[i][g][j] = 0;
-      for (k = block; k < min(block + 32, K); k += 2)
-        even[i][g][j] += v[r+i][k] * w[c+j][k][g];
-      odd[i][g][j] = 0;
-      for (k = block + 1; k < min(block + 32, K); k += 2)
-        odd[i][g][j] += v[r+i][k] * w[c+j][k][g];
-      acc[i][g][j] += even[i][g][j] + odd[i][g][j];
-    }
-    result[r+i][g][c+j] = start[r+i][g][c+j] + acc[i][g][j];
+    acc[0..rows][g][j] = 0;                                       // on the stack
+    for (near = 0; near < K; near += 64)                          // whose weights stay in the first cache
+      for (r = 0; r + R <= rows; r += R)
+        for (block = near; block < min(near + 64, K); block += 32) {
+          even[i][g][j] = odd[i][g][j] = 0;                       // one after the other: either fills the registers
+          for (k = block; k < min(block + 32, K); k += 2) even[i][g][j] += v[r+i][k] * w[c+j][k][g];
+          for (k = block + 1; k < min(block + 32, K); k += 2) odd[i][g][j] += v[r+i][k] * w[c+j][k][g];
+          acc[r+i][g][j] += even[i][g][j] + odd[i][g][j];
+        }
+    result[0..rows][g][c+j] = start[0..rows][g][c+j] + acc[0..rows][g][j];
 
 Meanwhile the processor counts numbers below 2^-126 as 0, as AMX does.
 
