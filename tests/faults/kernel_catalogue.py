@@ -226,6 +226,14 @@ KERNEL_FAULTS = (
         "order_of_the_instruction",
     ),
     Fault(
+        "a product writes float32 where numbers in bfloat16 are kept",
+        "backends/llvm/plan/planner.py",
+        "made_by_pass = index not in self.chains and self.nodes[index].op not in OVER_UNITS",
+        "made_by_pass = True",
+        ROUNDED,
+        "multiplied_itself",
+    ),
+    Fault(
         "what the loop reads again is rounded to be kept",
         "backends/llvm/plan/planner.py",
         "if not self._is_multiplied(index):",
