@@ -92,8 +92,8 @@ MEMORY_FAULTS = (
     Fault(
         "biases are rounded under autocast",
         "ops/__init__.py",
-        "_convert(tensors, carried) for tensors in (states, parameters, sides)",
-        "_convert(_convert(tensors, dtype), carried) for tensors in (states, parameters, sides)",
+        "convert(tensors, carried) for tensors in (states, parameters, sides)",
+        "convert(convert(tensors, dtype), carried) for tensors in (states, parameters, sides)",
         HALF,
         "biases_are_not_rounded",
     ),

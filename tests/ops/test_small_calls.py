@@ -1,5 +1,6 @@
 """Small calls, which are prepared once for their shapes: nothing that changes between two calls may be missed."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from torch.nn.utils import prune
 
 import elman
 from elman.backends import llvm
+from elman.backends.llvm.run import kernel
 from elman.errors import TensorError
 from elman.ops import small
 from tolerances import assert_close, assert_identical
@@ -71,10 +73,43 @@ CELLS = ["elman", "lstm", "gru", "gru_reset_before", "lstm_peephole", "lstm_laye
 FORMS = [(1, 1), (1, 3), (1, 37), (5, 1), (7, 3), (11, 17)]  # T, B
 
 
+ROUNDED = ["elman", "lstm", "gru_reset_before", "lstm_layer_norm"]
+
+
+@pytest.fixture
+def rounds(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Multiply rounded operands, in one of three ways."""
+    if request.param == "vectors":
+        kernels = pytest.MonkeyPatch()
+        kernels.setattr(kernel, "has_matrix_unit", lambda target: False)
+        small._forms.clear()
+    if request.param == "high":
+        torch.set_float32_matmul_precision("high")
+    try:
+        with torch.autocast("cpu", torch.bfloat16, enabled=request.param != "high"):
+            yield
+    finally:
+        torch.set_float32_matmul_precision("highest")
+        if request.param == "vectors":
+            kernels.undo()
+            small._forms.clear()
+
+
+@pytest.mark.parametrize("rounds", ["bfloat16", "vectors", "high"], indirect=True)
+@pytest.mark.parametrize("name", ROUNDED)
+def test_rounded_sums_have_one_order_whatever_way_a_call_takes(name, rounds, monkeypatch):
+    check_orders(name, torch.float32, True, monkeypatch, rounds=True)
+
+
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("name", CELLS)
 def test_sums_over_steps_and_examples_have_one_order_whatever_way_a_call_takes(name, dtype, bias, monkeypatch):
+    check_orders(name, dtype, bias, monkeypatch)
+
+
+def check_orders(name, dtype, bias, monkeypatch, rounds=False):
+    """Compare the bits of small calls, of the general way and, if operands are rounded, of sums window by window."""
     ran = count_general_runs(monkeypatch)
     layer = elman.nn.Recurrent(elman.cells.find(name), 13, H, bias=bias, dtype=dtype)
     for steps, batch in FORMS:
@@ -92,9 +127,12 @@ def test_sums_over_steps_and_examples_have_one_order_whatever_way_a_call_takes(n
             with monkeypatch.context() as patch:
                 patch.setattr(small, "_HELD", lambda: ())
                 general = [compute(layer, t, given) for t in (x, strided)]
-            assert ran == 2 * ["run_forward", "run_mirror"]
+                patch.setattr(llvm, "are_small", lambda layout, inputs: False)
+                windows = compute(layer, x, given) if rounds else found
+            assert ran == (3 if rounds else 2) * ["run_forward", "run_mirror"]
             ran.clear()
-            for way, again in {"copied": copied, "general": general[0], "general, strides": general[1]}.items():
+            ways = {"windows": windows, "copied": copied, "general": general[0], "general, strides": general[1]}
+            for way, again in ways.items():
                 for number, (t, right) in enumerate(zip(again, found, strict=True)):
                     assert_identical(f"{steps}·{batch}, {way}: result or gradient {number}", t, right)
 
@@ -239,3 +277,19 @@ def test_what_stands_around_a_call_is_seen():
     assert_identical("after inference mode", module(x)[0], right)
     jacobian = torch.func.jacrev(lambda y: module(y)[0])(x)
     assert jacobian.shape == (*right.shape, *x.shape)
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru of five steps", "rnn cell"])
+def test_second_derivatives_under_autocast_are_those_of_the_general_way(name, monkeypatch):
+    module = MODULES[name]()
+    x, state = draw(name, module)
+    found = []
+    for _ in range(2):
+        with torch.autocast("cpu", torch.bfloat16):
+            results = listed(module(x, state))
+        (first,) = torch.autograd.grad(sum(t.sin().sum() for t in results), x, create_graph=True)
+        second = torch.autograd.grad(first.square().sum(), [x, *module.parameters()])
+        found.append([first, *second])
+        monkeypatch.setattr(small, "_HELD", lambda: ())
+    for number, (t, right) in enumerate(zip(*found, strict=True)):
+        assert_identical(f"derivative {number}", t, right)

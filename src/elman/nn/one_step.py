@@ -313,7 +313,8 @@ def _run_small(module: OneStep | TorchCell, x: Any, state: Any, sizes: Sequence[
     states, program = sizes if state is None else listed(state), module.program
     if not states or not isinstance(x, Tensor) or not program.parameters:
         return None
-    new = run_small(program, module.backend, x, states, present(module, program.parameter_names))
+    own = present(module, program.parameter_names)
+    new = run_small(program, module.backend, x, states, own, sees_autocast=not _keeps_float32(module))
     return None if new is None or x.dim() != 2 else as_states(new)
 
 
@@ -324,8 +325,12 @@ def _run(
     program, parameters = _direction(module, module.program)
     whole = [s.reshape(1, -1, s.shape[-1]) for s in (x, *sides)]
     flat = [s.reshape(-1, s.shape[-1]) for s in states]
-    # In torch's LSTM and GRU cells a new state is a sum with the old one, so float32 stays float32 under autocast.
-    keeps = isinstance(module, LSTMCell | GRUCell) and under_autocast(x)
+    keeps = _keeps_float32(module) and under_autocast(x)
     with torch.autocast(x.device.type, enabled=False) if keeps else nullcontext():
         _, new = ops.run(program, module.backend, whole[0], flat, parameters, sides=whole[1:])
     return new if x.dim() == 2 else [s.reshape(s.shape[1:]) for s in new]
+
+
+def _keeps_float32(module: OneStep | TorchCell) -> bool:
+    """Test for cells of torch in which a new state is a sum with the old one: float32 stays float32 under autocast."""
+    return isinstance(module, LSTMCell | GRUCell)

@@ -44,6 +44,11 @@ class TorchLayer(TorchTools, nn.RNNBase):
     def _state_sizes(self) -> list[int]:
         return [self.hidden_size]
 
+    @property
+    def _keeps_float32(self) -> bool:
+        """Whether a result may be float32 under autocast, as torch's is."""
+        return self.mode == "GRU" or self.proj_size > 0
+
     def layers(self) -> list[list[Direction]]:
         """List the layers from the input upwards, each with its directions and their present parameters."""
         program = self.program
@@ -117,6 +122,8 @@ class TorchLayer(TorchTools, nn.RNNBase):
         if self.num_layers > 1 or self.bidirectional or type(x) is not Tensor or x.dim() != 3:
             return None
         if hx is not None and not isinstance(hx, Tensor | tuple):
+            return None
+        if self._keeps_float32 and torch._C._is_any_autocast_enabled():
             return None
         states = self._state_sizes if hx is None else listed(hx)
         x = x.transpose(0, 1) if self.batch_first else x

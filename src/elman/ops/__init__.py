@@ -85,10 +85,10 @@ def run(
         # The dtypes must agree before they are converted below. While torch traces or compiles there is no memory.
         check_inputs(program, Inputs(x, states, parameters, lengths, reverse, sides), dtype)
     with torch.autocast(x.device.type, enabled=False) if autocast else nullcontext():
-        states, parameters, sides = (_convert(tensors, carried) for tensors in (states, parameters, sides))
+        states, parameters, sides = (convert(tensors, carried) for tensors in (states, parameters, sides))
         given = (x.to(computed), states, parameters, sides, lengths)
         output, final = _run(program, name, given, reverse, recompute_every)
-        return output.to(dtype), _convert(final, dtype)
+        return output.to(dtype), convert(final, dtype)
 
 
 def under_autocast(x: Tensor) -> bool:
@@ -99,7 +99,8 @@ def under_autocast(x: Tensor) -> bool:
     return x.dtype in _CONVERTED and torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
 
 
-def _convert(tensors: Sequence[Tensor], dtype: torch.dtype) -> list[Tensor]:
+def convert(tensors: Sequence[Tensor], dtype: torch.dtype) -> list[Tensor]:
+    """Convert tensors as autocast does, which leaves float64 as it is."""
     return [t.to(dtype) if t.dtype in _CONVERTED else t for t in tensors]
 
 

@@ -63,6 +63,7 @@ def product(products, d, v):
     d = d.bfloat16() if products.parts == 1 else d
     sums, total = torch.zeros(d.shape[1]), torch.full((d.shape[1], v.shape[1]), 7.0)
     turned = RoundedSums(products, d, sums, starts=(0, d.shape[1] // 2))
+    turned.turn()
     packed = turned.pack(v)
     for is_new in (True, False):
         turned.add_product(total, slice(0, d.shape[1]), packed, is_new)

@@ -137,8 +137,8 @@ def _run_once(frames: Frames, inputs: Inputs, output: Tensor, saved: Tensor) -> 
     sums, steps = find_small_sums(frames.arena), len(inputs.x)
     frames.move(steps - 1, steps, 1, 1, *sums.places)
     frames.start()
-    read = [t.contiguous() for t in (inputs.x, output, saved, *inputs.states)]
-    return sums.finish([t.data_ptr() for t in read])
+    initial = [s.to(inputs.x.dtype) for s in inputs.states]
+    return sums.finish([t.contiguous() for t in (inputs.x, output, saved, *initial)])
 
 
 def _run_by_windows(frames: Frames, inputs: Inputs, output: Tensor, saved: Tensor) -> list[Tensor]:

@@ -6,7 +6,7 @@ Weights are read where they are, or packed again, at every call, so nothing that
 >>> from elman.cells import elman
 >>> x, state, weights = torch.ones(7, 1, 3), torch.zeros(1, 5), [torch.ones(5, 3), torch.ones(5, 5), torch.zeros(5)]
 >>> call = open_call(derive(elman), Inputs(x, [state], weights), save=False)
->>> (output, _), _ = call.run([x, state], weights)
+>>> (output, _), *_ = call.run([x, state], weights)
 >>> output.shape
 torch.Size([7, 1, 5])
 """
@@ -19,7 +19,6 @@ from torch import Tensor
 
 from elman.autodiff.program import Program
 from elman.backends.inputs import Inputs
-from elman.backends.llvm.products import PLAIN
 from elman.backends.llvm.run import threads as llvm_threads
 from elman.backends.llvm.run.frames import Arena, lend
 from elman.backends.llvm.run.kernel import Layout, find_kernel, lay_out
@@ -43,13 +42,12 @@ def open_call(program: Program, inputs: Inputs, save: bool, is_step: bool = Fals
             the first state) and the final states, each (1, B, its size).
 
     Returns:
-        None if results are so large that :func:`~elman.backends.llvm.run.memory.allocate` should make them, or if
-        operands are rounded.
+        None if results are so large that :func:`~elman.backends.llvm.run.memory.allocate` should make them.
     """
     layout = _lay_out(program, "forward", save, inputs)
     steps, batch, _ = inputs.x.shape
     most = max(layout.saved_count, steps * batch * inputs.states[0].shape[-1])
-    if layout.kernel.products is not PLAIN or most * layout.item >= SMALL:
+    if most * layout.outer_item >= SMALL:
         return None
     return SmallCall(program, inputs, save, is_step)
 
@@ -64,6 +62,7 @@ class SmallCall:
 
     Attributes:
         zeros: tensors of the shapes of the results.
+        output: one of the shape of the output.
     """
 
     def __init__(self, program: Program, inputs: Inputs, save: bool, is_step: bool) -> None:
@@ -71,16 +70,17 @@ class SmallCall:
         self.program, self.inputs, self.save, self.is_step = program, inputs, save, is_step
         steps, batch, _ = x.shape
         layout = _lay_out(program, "forward", save, inputs)
-        output = x.new_zeros(steps, batch, states[0].shape[-1])
-        final = [x.new_zeros(state.shape if is_step else (1, *state.shape)) for state in states]
-        self.zeros = final if is_step else [output, *final]
-        self.saved = x.new_empty(layout.saved_count)
+        self.output = x.new_zeros(steps, batch, states[0].shape[-1])
+        final = [state.new_zeros(state.shape if is_step else (1, *state.shape)) for state in states]
+        self.zeros = final if is_step else [self.output, *final]
+        self.like, self.saved = states[0], x.new_empty(layout.saved_count)
+        self.is_apart = is_step and layout.kernel.plan.narrow
         # Tensors: none, x, what is saved, states, the output unless it is the first final state, final states,
         # parameters.
-        count, places = len(states), _ContiguousPlaces(layout.item)
-        first, last = 3 + count, 3 + count + len(self.zeros)
+        count, places = len(states), _ContiguousPlaces(layout)
+        first, last = 3 + count, 3 + count + len(self.zeros) + self.is_apart
         pairs: Pairs = [(0, 1), (0, 0), (0, 0), (0, 0)]
-        pairs += [*places.timed(1, x.shape), *places.timed(first, output.shape)]
+        pairs += [*places.timed(1, x.shape), *places.timed(first, self.output.shape)]
         pairs += [pair for k, state in enumerate(states) for pair in places.rows(3 + k, state.shape)]
         pairs += [(last - count + k, 0) for k in range(count)]
         pairs += places.saved(2, layout) if save else []
@@ -88,7 +88,7 @@ class SmallCall:
         self.moving = (0, steps, 1, 1)
         self.mirrors: dict[str, SmallMirror] = {}
 
-    def run(self, given: Sequence[Tensor], parameters: Sequence[Tensor]) -> tuple[list[Tensor], Tensor | None]:
+    def run(self, given: Sequence[Tensor], parameters: Sequence[Tensor]) -> tuple[list[Tensor], Tensor, Tensor | None]:
         """Run forward.
 
         Args:
@@ -96,18 +96,21 @@ class SmallCall:
             parameters: of the call's shapes, as well.
 
         Returns:
-            The results, see :func:`open_call`; what a mirror reads, or None.
+            The results, see :func:`open_call`; the output, which is the first of them unless states after one step have
+            another dtype; what else a mirror reads, or None.
         """
         results, saved = [*map(_EMPTY, self.zeros)], _EMPTY(self.saved) if self.save else None
         slots = self.slots
-        arena = lend(slots.layout, self.saved)
+        output = _EMPTY(self.output) if self.is_apart else results[0]
+        written = [output, *results] if self.is_apart else results
+        arena = lend(slots.layout, self.like)
         if arena.filled is not slots:
             slots.fill(arena, self.moving)
         x, *states = map(_ADDRESS, given)
-        bases = (0, x, 0 if saved is None else saved.data_ptr(), *states, *map(_ADDRESS, results))
+        bases = (0, x, 0 if saved is None else saved.data_ptr(), *states, *map(_ADDRESS, written))
         slots.run(arena, bases, parameters)
         arena.release()
-        return results, saved
+        return results, output, saved
 
     def mirror(
         self,
@@ -123,7 +126,7 @@ class SmallCall:
         Args:
             given: x and the states, as in the run forward.
             parameters: as there.
-            output: its first result.
+            output: as it returned it.
             saved: what it saved.
             adjoints: of its results, contiguous, in plain memory.
             needs: for x and each state, whether its gradient is needed.
@@ -161,22 +164,23 @@ class SmallMirror:
         inputs, self.is_step = call.inputs, call.is_step
         x, states = inputs.x, inputs.states
         self.needs_input, self.needs_states = name == "mirror", name != "mirror_of_parameters"
-        self.like = call.saved
+        self.like = call.like
         layout = _lay_out(call.program, name, False, inputs)
         steps, batch, _ = x.shape
         self.steps, self.is_whole = steps, are_small(layout, inputs)
         # Tensors: none, x, the output, what is saved, dL/d output, dL/dx, dL/d final states, dL/d states, states,
         # parameters.
-        count, places = len(states), _ContiguousPlaces(layout.item)
+        count, places = len(states), _ContiguousPlaces(layout)
         shapes = [state.shape for state in states]
-        self.zero_output = call.zeros[0]
+        self.zero_output = call.output
+        self.dtype = x.dtype if layout.kernel.plan.narrow else None
         output = (steps, batch, shapes[0][-1])
         pairs: Pairs = [(0, -1), (0, 0), (0, -1), (0, layout.zeros.data_ptr()), (0, 0)]
         pairs += [*places.timed(1, x.shape), *places.timed(2, output), *places.timed(4, output)]
         pairs += places.timed(5, x.shape) if self.needs_input else [(0, 0)] * 3
         pairs += [pair for k in range(count) for pair in places.rows(6 + k, shapes[k])]
         pairs += [(6 + count + k if self.needs_states else 0, 0) for k in range(count)]
-        pairs += [pair for k in range(count) for pair in places.rows(6 + 2 * count + k, shapes[k])]
+        pairs += [pair for k in range(count) for pair in places.timed_rows(6 + 2 * count + k, shapes[k])]
         pairs += places.saved(3, layout)
         self.slots = _Slots(layout, pairs, 6 + 3 * count)
 
@@ -192,6 +196,8 @@ class SmallMirror:
         slots, (x, *states) = self.slots, given
         d_x = _EMPTY(x) if self.needs_input else None
         d_states: list[Any] = [*map(_EMPTY, states)] if self.needs_states else [None] * len(states)
+        if self.dtype is not None:
+            states = [state.to(self.dtype) for state in states]  # read in turn with the output, which has this dtype
         if self.is_step:
             adjoints = [self.zero_output, *adjoints]  # there is no output besides the states
         arena = lend(slots.layout, self.like)
@@ -199,13 +205,14 @@ class SmallMirror:
         if arena.filled is not slots:
             slots.fill(arena, (self.steps - 1, self.steps, 1, int(self.needs_states), *sums.places))
         d_output, *d_final = map(_ADDRESS, adjoints)
-        read = [x.data_ptr(), output.data_ptr(), saved.data_ptr(), *map(_ADDRESS, states)]
+        tensors = [x, output, saved, *states]
+        read = [*map(_ADDRESS, tensors)]
         bases = (
             *(0, *read[:3], d_output, 0 if d_x is None else d_x.data_ptr()),
             *(*d_final, *(map(_ADDRESS, d_states) if self.needs_states else d_states), *read[3:]),
         )
         slots.run(arena, bases, parameters)
-        d_parameters = sums.finish(read)
+        d_parameters = sums.finish(tensors)
         arena.release()
         return [d_x, *d_states, *d_parameters]
 
@@ -256,18 +263,22 @@ class _Slots:
 
 
 class _ContiguousPlaces:
-    """The slots of places of contiguous tensors, by the bytes of an element."""
+    """The slots of places of contiguous tensors."""
 
-    def __init__(self, item: int) -> None:
-        self.item = item
+    def __init__(self, layout: Layout) -> None:
+        self.item, self.outer_item = layout.item, layout.outer_item
 
     def timed(self, tensor: int, shape: Sequence[int]) -> Pairs:
         """Return the slots of a tensor (T, B, n)."""
-        return [(tensor, 0), (0, shape[1] * shape[2] * self.item), (0, shape[2] * self.item)]
+        return [(tensor, 0), (0, shape[1] * shape[2] * self.outer_item), (0, shape[2] * self.outer_item)]
 
     def rows(self, tensor: int, shape: Sequence[int]) -> Pairs:
-        """Return the slots of a tensor (B, n)."""
+        """Return the slots of a tensor (B, n) of states or their adjoints."""
         return [(tensor, 0), (0, shape[1] * self.item)]
+
+    def timed_rows(self, tensor: int, shape: Sequence[int]) -> Pairs:
+        """Return the slots of a tensor (B, n) that is read in turn with one (T, B, n)."""
+        return [(tensor, 0), (0, shape[1] * self.outer_item)]
 
     @staticmethod
     def saved(tensor: int, layout: Layout) -> Pairs:

@@ -186,6 +186,7 @@ class Gradients:
         if self.sums is None:
             self.sums = self.like.new_zeros(self.layout.width)
         turned = RoundedSums(self.layout.kernel.products, adjoints, self.sums, self.how.starts)
+        turned.turn()
         packed = {index: turned.pack(self._vector(index, low, count, real)) for index in self.how.vectors}
         for block in self.how.blocks:
             total = self._gradient(block.parameter)[block.rows]

@@ -7,6 +7,7 @@ rows of v weights; then the tiles that multiply vectors with weights compute it.
 >>> d, v = torch.ones(5, 3, dtype=torch.bfloat16), torch.full((5, 2), 0.5)
 >>> sums, total = torch.zeros(3), torch.empty(3, 2)
 >>> turned = RoundedSums(ROUNDED, d, sums)
+>>> turned.turn()
 >>> turned.add_product(total, slice(0, 3), turned.pack(v), is_new=True)
 >>> sums.tolist(), total[0].tolist()
 ([5.0, 5.0, 5.0], [2.5, 2.5])
@@ -23,7 +24,7 @@ from torch import Tensor
 
 from elman.backends.llvm.plan.slots import Slot
 from elman.backends.llvm.products import READY_ROWS, Products
-from elman.backends.llvm.run import threads
+from elman.backends.llvm.run import threads as llvm_threads
 from elman.backends.llvm.run.engine import Source, load_all
 from elman.backends.llvm.run.kernel import LEAST_WORK, LINE, shared_code, target
 from elman.backends.llvm.run.memory import allocate
@@ -32,6 +33,32 @@ from elman.backends.llvm.target import Target
 
 _SIDE = 16  # rows of a tile
 _SPARE_ROWS = 32  # tiles read whole blocks of rows, whose sums behind the last are not stored
+
+
+class Job:
+    """A call of compiled code whose threads draw blocks; it may run several times.
+
+    Args:
+        function: its address.
+        threads: the largest number of threads.
+        values: what the code reads, without the first slot, which points to the last one: the number of the next block.
+        kept: memory that the code reads.
+    """
+
+    def __init__(self, function: int, threads: int, values: Sequence[int], kept: object = None) -> None:
+        self.function, self.threads, self.kept = function, threads, kept
+        self.slots = (ctypes.c_int64 * (len(values) + 2))(0, *values, 0)
+        self.address, self.last = ctypes.addressof(self.slots), len(values) + 1
+        self.slots[0] = self.address + 8 * self.last
+
+    def run(self) -> None:
+        """Run it."""
+        self.slots[self.last] = 0
+        llvm_threads.run(self.function, self.address, self.threads)
+
+
+SOURCE, TOTAL = 7, 12
+"""The slots of what :meth:`RoundedSums.packing` packs, and of the sums that :meth:`RoundedSums.multiplying` writes."""
 
 
 class PackedVectors(NamedTuple):
@@ -43,7 +70,7 @@ class PackedVectors(NamedTuple):
 
 
 class RoundedSums:
-    """The adjoints of some rows, turned and rounded.
+    """The adjoints of some rows, which are turned and rounded, and their products.
 
     Args:
         products: how they are multiplied.
@@ -53,7 +80,7 @@ class RoundedSums:
     """
 
     def __init__(self, products: Products, adjoints: Tensor, sums: Tensor, starts: Iterable[int] = (0,)) -> None:
-        self.products, self.like = products, sums
+        self.products, self.adjoints, self.sums = products, adjoints, sums
         self.count, columns = adjoints.shape
         made_for = target()
         self.lanes = made_for.lanes("float32")
@@ -65,65 +92,81 @@ class RoundedSums:
         places = list(accumulate(sizes, initial=0))
         self.memory, self.address = self._allocate((places[-1] + _SPARE_ROWS) * self.row)
         self.places = dict(zip(self.cuts, places, strict=True))
+
+    def turning(self) -> list[Job]:
+        """Turn and round the adjoints, and add to the sums."""
+        line, jobs = self.adjoints.stride(0) * self.adjoints.itemsize, []
+        turn = self.code.turn if self.adjoints.dtype is torch.bfloat16 else self.code.turn_words
         for start, stop in pairwise(self.cuts):
-            line = adjoints.stride(0) * adjoints.itemsize
-            given = [self._address_of(start), self.row, adjoints[:, start:].data_ptr(), line]
-            turn = self.code.turn if adjoints.dtype is torch.bfloat16 else self.code.turn_words
-            self._each(turn, stop - start, given, [sums[start:]])
+            given = [self._address_of(start), self.row, self.adjoints[:, start:].data_ptr(), line]
+            jobs.append(self._each(turn, stop - start, given, self.sums[start:].data_ptr()))
+        return jobs
 
     def _address_of(self, start: int) -> int:
         return self.address + self.places[start] * self.row
 
     def _allocate(self, size: int) -> tuple[Tensor, int]:
-        memory = allocate(((size + LINE) // 4,), self.like)
+        memory = allocate(((size + LINE) // 4,), self.sums)
         return memory, -(-memory.data_ptr() // LINE) * LINE
 
-    def _each(self, function: int, columns: int, given: Sequence[int], sums: Sequence[Tensor]) -> None:
+    def _each(self, function: int, columns: int, given: Sequence[int], *more: int) -> Job:
         """Call a function for all vectors of columns."""
-        vectors = -(-columns // self.lanes)
-        count = self._threads(self.count * columns * 32)
-        arguments = [*given, columns, self.count, *[t.data_ptr() for t in sums]]
-        frame = _PartFrame(0, count, function, vectors, *arguments, 0)
-        address = ctypes.addressof(frame)
-        frame[0] = address + ctypes.sizeof(frame) - ctypes.sizeof(ctypes.c_int64)
-        threads.run(self.code.each, address, count)
+        vectors, threads = -(-columns // self.lanes), self._threads(self.count * columns * 32)
+        values = [threads, function, vectors, *given, columns, self.count, *more]
+        return Job(self.code.each, threads, values)
 
     @staticmethod
     def _threads(work: int) -> int:
         return torch.get_num_threads() if work >= LEAST_WORK else 1
+
+    def packing(self, source: int, line: int, size: int, is_narrow: bool) -> tuple[PackedVectors, Job]:
+        """Pack vectors (rows, size).
+
+        Args:
+            source: the address of the first.
+            line: the bytes from one to the next.
+            size: elements of a vector.
+            is_narrow: whether they are in bfloat16, and not in float32.
+        """
+        panel = self.products.panel_bytes(self.count, 1, self.lanes, 4)
+        memory, address = self._allocate(-(-size // self.lanes) * panel)
+        function = self.code.pack_halves if is_narrow else self.code.pack_columns
+        return PackedVectors(memory, address, size), self._each(function, size, [address, 0, 1, source, line])
+
+    def multiplying(self, total: Tensor, columns: slice, packed: PackedVectors, is_new: bool) -> list[Job]:
+        """Add the sums of products of some columns of adjoints with vectors to (columns, size), or set these."""
+        inside, jobs = [cut for cut in self.cuts if columns.start <= cut < columns.stop], []
+        for begin, end in pairwise([*inside, columns.stop]):
+            part = total[begin - columns.start : end - columns.start]
+            count, line = len(part), part.stride(0) * 4
+            start, start_line = (self.sums.new_zeros(packed.size), 0) if is_new else (part, line)
+            values = (
+                *(self.code.tiles, list_rows(count), self._address_of(begin), 0, self.row),
+                *(packed.address, self.count, packed.size, start.data_ptr(), 0, start_line),
+                *(part.data_ptr(), 0, line, count, -(-packed.size // self.lanes)),
+            )
+            jobs.append(Job(self.code.multiply, self._threads(count * packed.size * self.count), values, start))
+        return jobs
+
+    def turn(self) -> None:
+        """Run :meth:`turning`."""
+        for job in self.turning():
+            job.run()
 
     def pack(self, vectors: Tensor) -> PackedVectors:
         """Pack vectors (rows, size), in float32 or bfloat16."""
         size = vectors.shape[1]
         if vectors.stride(1) != 1 and size > 1:
             vectors = vectors.contiguous()
-        panel = self.products.panel_bytes(self.count, 1, self.lanes, 4)
-        memory, address = self._allocate(-(-size // self.lanes) * panel)
-        function = self.code.pack_halves if vectors.dtype is torch.bfloat16 else self.code.pack_columns
-        self._each(function, size, [address, 0, 1, vectors.data_ptr(), vectors.stride(0) * vectors.itemsize], [])
-        return PackedVectors(memory, address, size)
+        line, is_narrow = vectors.stride(0) * vectors.itemsize, vectors.dtype is torch.bfloat16
+        packed, job = self.packing(vectors.data_ptr(), line, size, is_narrow)
+        job.run()
+        return packed
 
     def add_product(self, total: Tensor, columns: slice, packed: PackedVectors, is_new: bool) -> None:
-        """Add the sums of products of some columns of adjoints with vectors to (columns, size), or set these."""
-        inside = [cut for cut in self.cuts if columns.start <= cut < columns.stop]
-        for begin, end in pairwise([*inside, columns.stop]):
-            part = total[begin - columns.start : end - columns.start]
-            self._add_part(part, begin, packed, is_new)
-
-    def _add_part(self, total: Tensor, first: int, packed: PackedVectors, is_new: bool) -> None:
-        count, line = len(total), total.stride(0) * 4
-        start, start_line = (self.like.new_zeros(packed.size), 0) if is_new else (total, line)
-        frame = _Frame(
-            *(0, self.code.tiles, list_rows(count), self._address_of(first), 0, self.row),
-            *(packed.address, self.count, packed.size, start.data_ptr(), 0, start_line),
-            *(total.data_ptr(), 0, line, count, -(-packed.size // self.lanes), 0),
-        )
-        address = ctypes.addressof(frame)
-        frame[0] = address + ctypes.sizeof(frame) - ctypes.sizeof(ctypes.c_int64)
-        threads.run(self.code.multiply, address, self._threads(count * packed.size * self.count))
-
-
-_Frame, _PartFrame = ctypes.c_int64 * 18, ctypes.c_int64 * 12  # as emit.product says, and the number of the next
+        """Run :meth:`multiplying`."""
+        for job in self.multiplying(total, columns, packed, is_new):
+            job.run()
 
 
 class _Code(NamedTuple):
