@@ -197,15 +197,15 @@ class SmallForm:
         One step of a batch of sequences may be a part of a larger tensor, and is copied.
         """
         shapes = self.given if len(given) == self.count else self.given[:1]
-        if [*map(_SHAPE, given)] != shapes or not self._are_plain(given[:1], given[1:]):
+        if [*map(_SHAPE, given)] != shapes or not self._are_plain(given, 1):
             return None
         return [t.contiguous() for t in given] if False in map(_IS_CONTIGUOUS, given) else given
 
-    def _are_plain(self, long: Sequence[Tensor], others: Sequence[Tensor]) -> bool:
-        """Test whether tensors lie in plain memory: those of the dtype of x, and those that have the carried dtype."""
+    def _are_plain(self, tensors: Sequence[Tensor], count: int) -> bool:
+        """Test whether tensors lie in plain memory, some of the dtype of x, and others of that which is carried."""
         if self.carried is self.dtype:
-            return are_plain_memory((*long, *others), self.dtype)
-        return are_plain_memory(long, self.dtype) and are_plain_memory(others, self.carried)
+            return are_plain_memory(tensors, self.dtype)
+        return are_plain_memory(tensors[:count], self.dtype) and are_plain_memory(tensors[count:], self.carried)
 
     def mirror(
         self, kept: Sequence[Tensor], adjoints: Sequence[Tensor], needs: Sequence[bool]
@@ -224,9 +224,9 @@ class SmallForm:
         count = self.count
         *tensors, output, saved = kept
         given, parameters = tensors[:count], tensors[count:]
-        first = 0 if self.is_step else 1
-        long = [output, *adjoints[:first], *([saved] if saved.numel() else [])]
-        if not self._are_plain(long, adjoints[first:]) or not self.has(parameters) or self.take(given) is not given:
+        own = [output, saved, *adjoints] if saved.numel() else [output, *adjoints]
+        long = len(own) - len(adjoints) + (not self.is_step)
+        if not self._are_plain(own, long) or not self.has(parameters) or self.take(given) is not given:
             return None
         adjoints = [d if d.is_contiguous() else d.contiguous() for d in adjoints]
         gradients: Sequence[Tensor | None] | None = self.call.mirror(
