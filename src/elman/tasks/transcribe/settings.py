@@ -63,7 +63,7 @@ class TranscribeSettings(LayerSettings, TrainingSettings):
         choices=DIRECTIONS,
     )
     streaming: bool = option(
-        False, "write while a sound arrives: forward layers, and a look-ahead of a few frames", group="Model"
+        False, "write while a sound arrives: forward layers, half a second behind the sound", group="Model"
     )
     look_ahead: int | None = option(
         None,
