@@ -258,6 +258,7 @@ def test_a_damaged_sound_is_named(elman, tones, tmp_path):
     refused(elman("predict", tones, "tones/low/1.wav"), "tones/low/1.wav")
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_best_model(tmp_path):
     write_reviews(tmp_path / "reviews.csv")
     command = ["train", "classify", "reviews.csv", "--hidden", "7", "--epochs", "100000", "--patience", "100000"]

@@ -63,7 +63,7 @@ def test_the_model_goes_where_it_is_told(elman, tmp_path):
     assert files(tmp_path) == {"book.txt", "mine"}
 
 
-@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize("as_json", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_interrupted_under_force_the_old_model_stays_and_each_file_is_named(elman, tmp_path, monkeypatch, as_json):
     train = ("train", "generate", "book.txt", "--hidden", 7, "--window", 11, "--batch", 3, "--quiet")
     assert elman(*train, "--epochs", 1).code == 0
@@ -181,6 +181,7 @@ def test_generated_text_is_the_prompt_and_what_the_model_writes(elman, trained):
     assert (done.code, done.out, done.err) == (0, f"the dog{expected}\n", "")
 
 
+@pytest.mark.slow
 def test_text_is_streamed_as_it_is_made(trained):
     command = [sys.executable, "-m", "elman", "generate", str(trained), "--length", "1000000000", "--seed", "1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

@@ -5,11 +5,14 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from elman.cells import find
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
+@pytest.mark.slow
 def test_the_demo_writes_what_it_says_and_suggests_what_works(elman, tmp_path, capsys):
     specification = importlib.util.spec_from_file_location("demo", EXAMPLES / "demo.py")
     demo = importlib.util.module_from_spec(specification)

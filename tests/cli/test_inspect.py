@@ -89,7 +89,7 @@ def test_a_training_tells_of_its_gradient_and_reports_on_the_model(elman, tmp_pa
     assert "<h2>Clipping ledger</h2>" in (tmp_path / "page.html").read_text()
 
 
-@pytest.mark.parametrize("pooling", ["last", "max"])
+@pytest.mark.parametrize("pooling", ["max", pytest.param("last", marks=pytest.mark.slow)])
 def test_a_model_of_series_is_inspected_through_what_it_pools(elman, tmp_path, pooling):
     values = np.random.default_rng(5).normal(size=(40, 13, 2)).astype(np.float32)
     np.savez(tmp_path / "sums.npz", x=values, y=values.sum((1, 2)).astype(np.float32))
@@ -126,7 +126,7 @@ def test_what_cannot_be_inspected_is_told_in_one_line(elman, tmp_path, arguments
     assert not list(tmp_path.glob("*.elman.safetensors"))
 
 
-@pytest.mark.parametrize("form", ["words", "trips"])
+@pytest.mark.parametrize("form", ["words", pytest.param("trips", marks=pytest.mark.slow)])
 def test_a_model_of_tags_is_inspected_over_its_words(elman, tmp_path, form):
     data = write_conllu(tmp_path / "words", 60) if form == "words" else write_folder(tmp_path / "trips", 60)
     options = ("--hidden", 7, "--letter-hidden", 5, "--batch", 8, "--epochs", 4, "-q", "-o", "m")
@@ -144,7 +144,7 @@ def test_a_model_of_tags_is_inspected_over_its_words(elman, tmp_path, form):
     assert np.array(found["gradient_norms"]["l0"]["norms"], dtype=float).shape[2] == 8
 
 
-@pytest.mark.parametrize("decode", ["segment", "recursive"])
+@pytest.mark.parametrize("decode", ["segment", pytest.param("recursive", marks=pytest.mark.slow)])
 def test_a_model_of_forecasts_is_inspected_over_its_series(elman, tmp_path, decode):
     write_sales(tmp_path / "sales.csv", columns=2)
     options = ("--horizon", 4, "--lookback", 11, "--segment", 3, "--hidden", 7, "--batch", 16, "--epochs", 2, "--alone")
@@ -191,6 +191,7 @@ def words_where_one_is_enough(path):
     path.write_text("text,label\n" + "".join(rows))
 
 
+@pytest.mark.slow
 def test_a_text_classifier_has_one_verdict_which_its_score_does_not_contradict(elman, tmp_path):
     words_where_one_is_enough(tmp_path / "t.csv")
     done = elman("train", "classify", "t.csv", "--hidden", 16, "--epochs", 4, "-q", "-o", "m", "--report", "p.html")

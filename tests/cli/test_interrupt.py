@@ -44,6 +44,7 @@ def test_the_best_model_so_far_is_kept_and_named(tmp_path):
     assert len("".join(model.generate(length=20))) == 20
 
 
+@pytest.mark.slow
 def test_before_the_first_validation_the_present_model_is_kept(tmp_path):
     # The note is said just before the first update; the first validation follows 50 of these large updates later.
     options = ("--batch", "187", "--hidden", "512", "--layers", "2")
@@ -59,6 +60,7 @@ def test_before_the_first_validation_the_present_model_is_kept(tmp_path):
     assert metrics["updates"] == metrics["best_update"]
 
 
+@pytest.mark.slow
 def test_before_training_has_begun_nothing_is_written(tmp_path):
     # Naps, not one sleep: a signal that the system hands to another thread does not wake the main one.
     naps = "import sys, time\nprint('here', file=sys.stderr, flush=True)\nfor _ in range(600):\n    time.sleep(0.1)\n"
@@ -133,6 +135,7 @@ def test_no_moment_from_the_start_on_answers_with_a_traceback(tmp_path, trained,
         (tmp_path / "book.elman.safetensors").unlink(missing_ok=True)
 
 
+@pytest.mark.slow
 def test_signals_end_a_training_that_goes_on_to_the_same_end(tmp_path):
     (tmp_path / "book.txt").write_text(BOOK)
     generate.train(tmp_path / "book.txt", output=tmp_path / "whole", hidden=7, window=11, batch=3, epochs=9, quiet=True)

@@ -19,7 +19,7 @@ def test_output_is_the_same_bytes_in_every_locale(encoding):
     assert "eqs 5–8" in done.stdout.decode("utf-8")
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252:strict"])
+@pytest.mark.parametrize("encoding", ["cp1252:strict", pytest.param("ascii", marks=pytest.mark.slow)])
 def test_a_message_that_the_locale_cannot_write_ends_no_command(encoding, tmp_path):
     done = run_with(encoding, "train", "classify", str(tmp_path / "ничего 🙂.csv"))
     assert done.returncode == 2

@@ -90,6 +90,7 @@ def test_a_picture_that_cannot_be_written_costs_no_result(elman, tmp_path):
     assert "exam.png cannot be written: No space left on device" in done.err
 
 
+@pytest.mark.slow
 def test_ctrl_c_prints_what_is_known(tmp_path):
     options = ["--task", "order", "--length", "1000000", "--plot", "exam.png"]
     process = start_elman(tmp_path, "probe", "gru", "lem", *options)

@@ -13,7 +13,7 @@ from functools import cache
 from faults.catalogue import FAULTS
 from faults.planting import ROOT
 
-SAMPLED = 15
+SAMPLED = 8
 """Faults in a run of the quick suite; `make test-all` runs all."""
 
 

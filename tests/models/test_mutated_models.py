@@ -69,6 +69,7 @@ def test_every_model_shows_itself_and_computes_nothing(every, monkeypatch):
         assert "none yet" in model._repr_html_()
 
 
+@pytest.mark.slow
 def test_files_of_format_2_answer_as_those_of_format_3(every, tmp_path):
     old = str(tmp_path / "old")
     for subject in every:

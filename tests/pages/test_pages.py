@@ -6,7 +6,7 @@ from pages.blocks import PAGES, ROOT, RUN, blocks, differences, matches, scratch
 from pages.renew import keep_cuts
 
 SHOWN = ("bash", "text", "yaml")  # what is no code of ours
-LONG = ("docs/tasks/translate.md",)  # its longest training is in the README too
+LONG = tuple(f"docs/tasks/{name}.md" for name in ("classify", "compose", "generate", "translate"))
 
 
 def pages():

@@ -41,6 +41,7 @@ assert torch.get_num_threads() == 2 and work(), "the parent goes on as before"
 
 
 @linux
+@pytest.mark.slow
 def test_a_process_that_is_forked_after_a_model_was_used_does_not_hang() -> None:
     done = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -62,6 +62,7 @@ def test_a_recipe_that_goes_on_ends_with_the_same_file(name, tmp_path, monkeypat
     assert left - before == {"rest.model", "whole.model"}
 
 
+@pytest.mark.slow
 def test_a_search_goes_on_in_the_middle_of_a_trial(tmp_path, monkeypatch):
     data = write_reviews(tmp_path / "a.csv")
     monkeypatch.setattr(run, "_VALIDATE_AT_MOST_EVERY", 12)  # trials are compared after tenths of their run

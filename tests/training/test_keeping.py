@@ -163,6 +163,7 @@ def test_an_interrupted_training_without_a_validation_is_kept_beside_the_old_mod
     assert generate.load(new.kept).metrics["updates"] == 3
 
 
+@pytest.mark.slow
 def test_what_cannot_be_written_for_a_while_is_written_later(learn, tmp_path, monkeypatch):
     notes: list[str] = []
     monkeypatch.setattr(QuietProgress, "note", lambda _, text: notes.append(text))

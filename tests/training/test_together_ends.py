@@ -21,6 +21,7 @@ SIZES = ["--hidden", "5", "--batch", "4", "--window", "11"]
 ENDLESS = ["--epochs", "100000", "--patience", "1"]
 
 
+@pytest.mark.slow
 def test_two_processes_then_one_and_two_again_end_as_one_without_a_break(tmp_path, monkeypatch):
     monkeypatch.setattr(resuming, "SECONDS", -1.0)
     monkeypatch.setattr(resuming, "_OF_TIME", 0)

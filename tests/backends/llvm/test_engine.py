@@ -220,6 +220,7 @@ assert "llvmlite" in sys.modules
 """)
 
 
+@pytest.mark.slow
 def test_a_layer_whose_code_is_on_the_disk_runs_without_the_emitters() -> None:
     script = """
 import sys

@@ -11,7 +11,7 @@ SCRIPT = Path(__file__).with_name("fence.py")
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mprotect is called as Linux has it")
-@pytest.mark.parametrize("where", ["behind", "in front"])
+@pytest.mark.parametrize("where", ["behind", "in front", pytest.param("behind unusual cells", marks=pytest.mark.slow)])
 def test_kernels_touch_nothing_beyond_the_tensors(where):
     path = os.pathsep.join([str(SCRIPT.parents[2]), *filter(None, sys.path)])
     done = subprocess.run(
