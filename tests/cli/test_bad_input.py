@@ -153,6 +153,7 @@ def test_values_beyond_all_bounds_are_refused_in_one_line(elman, tmp_path, argum
     assert [p.name for p in tmp_path.iterdir()] == ["book.txt"]
 
 
+@pytest.mark.slow
 def test_an_output_that_cannot_be_written_is_told(trained):
     with open("/dev/full", "w") as full:
         command = [sys.executable, "-m", "elman", "evaluate", trained, trained.with_name("book.txt")]

@@ -160,6 +160,7 @@ def test_signals_end_a_training_that_goes_on_to_the_same_end(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"book.txt", "whole", "m.model"}
 
 
+@pytest.mark.slow
 def test_a_signal_before_training_ends_at_once(tmp_path):
     naps = "import sys, time\nprint('here', file=sys.stderr, flush=True)\nfor _ in range(600):\n    time.sleep(0.1)\n"
     (tmp_path / "waits.py").write_text(naps)

@@ -29,6 +29,7 @@ def test_a_model_that_a_training_goes_on_from_is_not_its_end(base):
     assert Path("base.model").read_bytes() != before
 
 
+@pytest.mark.slow
 def test_a_training_names_the_model_that_it_went_on_from(base):
     done = base("train", "generate", "book.txt", "--from", "base.model", "--epochs", "1", "-o", "new.model")
     assert done.code == 0

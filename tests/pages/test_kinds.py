@@ -4,11 +4,14 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from pages.blocks import ROOT, blocks
 
 PAGE = ROOT / "docs" / "tasks" / "README.md"
 
 
+@pytest.mark.slow
 def test_the_script_draws_the_figures_that_the_page_shows(tmp_path):
     subprocess.run([sys.executable, ROOT / "docs" / "draw_kinds.py", tmp_path], check=True)
     shown = re.findall(r"\]\(\.\./figures/(.*?)\)", PAGE.read_text("utf-8"))

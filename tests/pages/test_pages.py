@@ -6,7 +6,9 @@ from pages.blocks import PAGES, ROOT, RUN, blocks, differences, matches, scratch
 from pages.renew import keep_cuts
 
 SHOWN = ("bash", "text", "yaml")  # what is no code of ours
-LONG = tuple(f"docs/tasks/{name}.md" for name in ("classify", "compose", "generate", "translate"))
+LONG = tuple(
+    f"docs/{name}.md" for name in ("export", *(f"tasks/{k}" for k in ("classify", "compose", "generate", "translate")))
+)
 
 
 def pages():

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = DOCS / "bptt.md"
 CODE = re.compile(r"^```pycon\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -17,6 +19,7 @@ def test_every_long_number_of_the_prose_was_printed_by_the_code():
     assert missing == []
 
 
+@pytest.mark.slow
 def test_the_script_draws_the_figures_that_the_page_shows(tmp_path):
     subprocess.run([sys.executable, DOCS / "draw_bptt.py", tmp_path], check=True)
     shown = re.findall(r"\]\(figures/(.*?)\)", PAGE.read_text("utf-8"))
