@@ -293,3 +293,22 @@ def test_second_derivatives_under_autocast_are_those_of_the_general_way(name, mo
         monkeypatch.setattr(small, "_HELD", lambda: ())
     for number, (t, right) in enumerate(zip(*found, strict=True)):
         assert_identical(f"derivative {number}", t, right)
+
+
+@pytest.mark.parametrize("state_dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("name", ["lstm", "gru of five steps", "rnn cell"])
+def test_autocast_converts_what_a_small_call_reads_and_gives(name, dtype, state_dtype, monkeypatch):
+    module = MODULES[name]()
+    x, state = draw(name, module)
+    x = x.detach().to(dtype).requires_grad_()
+    states = [s.detach().to(state_dtype).requires_grad_() for s in listed(state)]
+    given, ran, found = tuple(states) if len(states) > 1 else states[0], count_general_runs(monkeypatch), []
+    for _ in range(2):
+        with torch.autocast("cpu", torch.bfloat16):
+            found.append(compute(module, x, given))
+        assert ran == [] or len(found) == 2
+        monkeypatch.setattr(small, "_HELD", lambda: ())
+    for number, (t, right) in enumerate(zip(*found, strict=True)):
+        assert t.dtype is right.dtype
+        assert_identical(f"result or gradient {number}", t, right)
