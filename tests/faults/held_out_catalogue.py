@@ -38,6 +38,22 @@ HELD_OUT_FAULTS = (
         "holds_out_changes",
     ),
     Fault(
+        "a fold chooses its weights by what it is scored on",
+        "training/fitting.py",
+        "others = [one.outcome for one in fits if one is not fit]",
+        "others = [one.outcome for one in fits if one is fit]",
+        "tests/training/test_snapshots.py",
+        "every_network",
+    ),
+    Fault(
+        "the baseline of a fold is chosen by what it is scored on",
+        "tasks/classify/baseline/linear.py",
+        "first, how = train(learn, _OF_CHOOSING * seconds, (training, hold), None)",
+        "first, how = train(learn, _OF_CHOOSING * seconds, (validation, range(len(validation))), None)",
+        "tests/tasks/classify/test_baseline.py",
+        "never_hears",
+    ),
+    Fault(
         "a class in few groups leaves few folds",
         "training/folds.py",
         "if not _are_grouped(groups):",

@@ -22,6 +22,7 @@ from elman.training.resuming import current
 from elman.training.run_log import RunLog
 from elman.training.search import Between, Space
 from elman.training.settings import TrainingSettings
+from elman.training.snapshots import choose_update, keep_snapshot
 
 if TYPE_CHECKING:
     from elman.training.recipe import Recipe
@@ -127,8 +128,9 @@ class Fitting:
             return Fit(model, these, baseline, outcome)
 
         def trained(fits: Sequence[Fit[Any, Any, Any]]) -> None:
-            said = self.recipe.describe_fold(fits[-1])
-            self.progress.note(f"fold {len(fits)} of {len(folds)}: {said}")
+            for fit in fits:
+                others = [one.outcome for one in fits if one is not fit]
+                keep_snapshot(fit.model.module, fit.outcome, choose_update(fit.outcome, others))
             joined = self.recipe.join(fits)
             joined.metrics = self.describe(joined, fits[0].parts, fits[0].outcome)
             self.keeper.keep(joined, self.progress)
@@ -141,6 +143,9 @@ class Fitting:
             progress=self.progress,
             trained=trained,
         )
+        for number, fit in enumerate(found.fits, 1):
+            fit.outcome.snapshots.clear()
+            self.progress.note(f"fold {number} of {len(folds)}: {self.recipe.describe_fold(fit)}")
         return dataclasses.replace(found, seconds=time.perf_counter() - start)
 
     def _compare(self, parts: Any, settings: Any, progress: Progress) -> Any:

@@ -1,7 +1,8 @@
 """Train a model for each fold, one after the other, in the time that there is for all of them.
 
-Each learns from other examples, and its weights are chosen by a part of those; so its score on the fold that it has not
-seen is honest. The answer is that of all models together, see :meth:`elman.training.recipe.Recipe.join`.
+Each learns from other examples, and the other folds choose how long (see :mod:`elman.training.snapshots`), so its score
+on the fold that it has not seen is honest. The answer is that of all models together, see
+:meth:`elman.training.recipe.Recipe.join`.
 
 A time budget is for all folds: the first is trained in any case, another one is begun while there is time left, and one
 that the end of the time cuts off is left out.

@@ -38,6 +38,7 @@ from elman.training.progress import Moment, Progress
 from elman.training.resuming import CheckpointedRun, current
 from elman.training.run import Run
 from elman.training.settings import TrainingSettings
+from elman.training.snapshots import take_snapshot
 from elman.training.stopping import interrupted, updating, waiting
 
 _FABRIC_PRECISION = {"32": "32-true", "64": "64-true", "bf16": "bf16-mixed"}
@@ -67,7 +68,7 @@ class Trainer:
     def __init__(self, module: nn.Module, settings: TrainingSettings, progress: Progress) -> None:
         self.settings = settings
         self.progress = progress
-        self._raw, self._together = module, ranks.current()
+        self._raw, self._together, self._keeps_all = module, ranks.current(), False
         precision: Any = _FABRIC_PRECISION[settings.precision]
         try:
             self.fabric = Fabric(
@@ -101,6 +102,7 @@ class Trainer:
         validated: Callable[[Outcome, Moment, bool], None] | None = None,
         validation_cost: float = 0.0,
         feed: Feed[Any, Any] | None = None,
+        keep_all: bool = False,
     ) -> Outcome:
         """Train until something ends it; the module then holds the best weights.
 
@@ -117,11 +119,13 @@ class Trainer:
                 many updates, or those of an epoch, are made between two validations.
             feed: what `losses` reads from; with it the training is a part of checkpoints, where a command writes them
                 (see :mod:`elman.training.resuming`).
+            keep_all: keep the weights of all validations with the outcome, see :mod:`elman.training.snapshots`.
 
         Raises:
             ConfigError: the schedule or the optimiser needs validations, and there are none.
             ElmanError: the gradient was not finite many times in a row.
         """
+        self._keeps_all = keep_all
         return self.go_on(self.begin(updates_per_epoch, validation_cost), losses, validate, validated, feed)
 
     def begin(self, updates_per_epoch: int, validation_cost: float = 0.0) -> Run:
@@ -371,6 +375,8 @@ class Trainer:
             outcome.history.append(
                 Validation(outcome.epoch, outcome.updates, outcome.training_loss, measured.loss, measured.score)
             )
+            if self._keeps_all and self._find_broken() is None:
+                take_snapshot(self._raw, outcome)
             rate: float = self.optimizer.param_groups[0]["lr"]
             moment = replace(run.moment(), learning_rate=rate)
             self.progress.validation(moment, measured.loss, improved, measured.said)

@@ -9,7 +9,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from elman.errors import ElmanError
 from elman.flow.evidence import GradientVerdict
@@ -51,6 +51,8 @@ class Outcome:
         history: every validation, in order.
         ledger: figures of the gradient of every update.
         glances: figures of it in some updates, step by step.
+        snapshots: the weights at validations by their updates, where they are kept, see
+            :mod:`elman.training.snapshots`.
     """
 
     stopped: str = "epochs"
@@ -65,6 +67,7 @@ class Outcome:
     history: list[Validation] = field(default_factory=list)
     ledger: Ledger = field(default_factory=Ledger)
     glances: Glances = field(default_factory=lambda: Glances(nn.Module()))
+    snapshots: dict[int, dict[str, Tensor]] = field(default_factory=dict)
 
     @property
     def best_loss(self) -> float:
@@ -85,6 +88,7 @@ class Outcome:
             "history": [asdict(one) for one in self.history],
             "ledger": self.ledger.state_dict(),
             "glances": self.glances.state_dict(),
+            "snapshots": {str(update): weights for update, weights in self.snapshots.items()},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -95,6 +99,7 @@ class Outcome:
         self.history = [Validation(**one) for one in state["history"]]
         self.ledger.load_state_dict(state["ledger"])
         self.glances.load_state_dict(state["glances"])
+        self.snapshots = {int(update): weights for update, weights in state["snapshots"].items()}
 
 
 def require_result(module: nn.Module, outcome: Outcome) -> None:

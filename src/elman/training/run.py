@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from elman.flow.ledger import Ledger
+from elman.training.alike import find_unlike
 from elman.training.averaging import WeightAverage
 from elman.training.glances import Glances
 from elman.training.outcome import Outcome
@@ -154,11 +155,14 @@ class Run:
             state: of a run with equal arguments; in a search it may have planned another number of updates.
 
         Raises:
-            ValueError: it has planned none, or this run has no plan.
+            ValueError: it has planned none, or this run has no plan; or it has weights of another module.
         """
         planned = state["outcome"]["planned"]
         if (planned is None) != (self.updates is None) or (planned is not None and planned < 1):
             raise ValueError(f"run.outcome.planned is {planned}, where this training plans {self.updates}")
+        for weights in state["outcome"]["snapshots"].values():
+            if (unlike := find_unlike(weights, self._module.state_dict(), "run.outcome.snapshots")) is not None:
+                raise ValueError(unlike)
         self.outcome.load_state_dict(state["outcome"])
         self.counts = Counts(**state["counts"])
         self.best = state["best"]

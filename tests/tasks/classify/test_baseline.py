@@ -180,6 +180,29 @@ def test_the_penalty_that_validates_best_is_chosen(monkeypatch):
     assert qualities[0] < qualities[1] == qualities[2]
 
 
+@pytest.mark.parametrize("units", ["letters", None])
+def test_a_fold_learns_from_all_of_its_examples_and_never_hears_what_scores_it(units, monkeypatch):
+    monkeypatch.setattr(module, "_EPOCHS", 23)
+    monkeypatch.setattr(module, "_PENALTIES", (1000.0, 0.1))
+    draw, columns = (some_texts, TEXT) if units else (some_frames, SERIES)
+    values, answers, training = draw(101, 1)
+    scored, right, fold = draw(53, 2)
+    drawn = random.Random(3)
+    shuffled = encoded(scored, drawn.sample(right, len(right)), CLASSES, columns)
+    theirs = [train_baseline(training, one, CLASSES, units=units).outputs(fold) for one in (fold, shuffled)]
+    assert not torch.equal(*theirs), "what scores it would choose otherwise"
+    within = list(range(71)), list(range(71, 101))
+    found = [train_baseline(training, one, CLASSES, units=units, within=within) for one in (fold, shuffled)]
+    outputs = [one.outputs(fold) for one in found]
+    assert torch.equal(*outputs)
+    assert [one.examples for one in found] == [101, 101]
+    few, judges = (encoded(values[part], answers[part], CLASSES, columns) for part in (slice(71), slice(71, 101)))
+    assert not torch.equal(train_baseline(few, judges, CLASSES, units=units).outputs(fold), outputs[0])
+    if units:
+        monkeypatch.setattr(module, "_PENALTIES", (0.1,))
+        assert torch.equal(train_baseline(training, fold, CLASSES, units=units).outputs(fold), outputs[0])
+
+
 def test_frames_are_summarised_and_scaled():
     values, _, examples = some_frames(53, 1)
     found = SummaryReader.learn(examples, range(53)).read(examples, range(53))

@@ -72,7 +72,7 @@ def test_every_example_is_scored_by_a_network_that_has_not_seen_it(model, folder
     validation = model.metrics["validation"]
     assert (validation["count"], validation["accuracy"]) == (47, pytest.approx(right / 47))
     assert model.metrics["baseline"]["classes"][0]["support"] == targets.count(model.classes[0])
-    assert [fold["scored_examples"] for fold in model.metrics["folds"]] == list(map(len, folds))
+    assert [fold["validation_examples"] for fold in model.metrics["folds"]] == list(map(len, folds))
 
 
 @pytest.mark.parametrize("kind", ["text", "number"])
@@ -138,7 +138,7 @@ def test_groups_lie_in_one_fold_and_the_interval_is_theirs(tmp_path):
     data = open_values([f"{name} {n}" for n, name in enumerate(names)], columns, names, groups)
     model = classify.train(data, **TINY, compare=False)
     assert model.metrics["validation"]["independent"] < 60
-    assert sum(fold["scored_examples"] for fold in model.metrics["folds"]) == 60
+    assert sum(fold["validation_examples"] for fold in model.metrics["folds"]) == 60
 
 
 @pytest.mark.parametrize("name", ["validation", "validation_data"])

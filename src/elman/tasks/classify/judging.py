@@ -52,8 +52,8 @@ class HeldOut:
     @classmethod
     def of(cls, fits: Sequence[ClassifierFit]) -> Self:
         """Put the examples of all folds together."""
-        sets, targets = [fit.parts.scored for fit in fits], fits[0].parts.targets
-        encoded = torch.cat([to_scale(fit.parts.scored.targets, fit.parts.targets, targets) for fit in fits])
+        sets, targets = [fit.parts.held_out for fit in fits], fits[0].parts.targets
+        encoded = torch.cat([to_scale(fit.parts.held_out.targets, fit.parts.targets, targets) for fit in fits])
         weighted = any(one.weights is not None for one in sets)
         weights = torch.cat([torch.ones(len(one)) if one.weights is None else one.weights for one in sets])
         grouped = any(one.groups is not None for one in sets)
@@ -62,13 +62,13 @@ class HeldOut:
 
     def outputs(self, of: Callable[[ClassifierFit, EncodedSet], Tensor]) -> Tensor:
         """Return the outputs for all examples, each by the model of its fold."""
-        return torch.cat([to_scale(of(fit, fit.parts.scored), fit.parts.targets, self.targets) for fit in self.fits])
+        return torch.cat([to_scale(of(fit, fit.parts.held_out), fit.parts.targets, self.targets) for fit in self.fits])
 
     def parts(self, seed: int) -> list[int]:
         """Return the part of each example, for what is learnt on others: its fold, or at random where there is one."""
         if len(self.fits) == 1:
             return draw_parts(len(self.encoded), self.groups, seed)
-        return [number for number, fit in enumerate(self.fits) for _ in range(len(fit.parts.scored))]
+        return [number for number, fit in enumerate(self.fits) for _ in range(len(fit.parts.held_out))]
 
     def score(self, outputs: Tensor) -> Scores:
         """Score some outputs."""
@@ -109,7 +109,7 @@ def judge_fits(
     metrics: dict[str, Any] = {"validation": validation}
     if len(fits) > 1:
         metrics["folds"] = [_describe(fit) for fit in fits]
-        model.answering = _time_answers(model, fits[0].parts.scored)
+        model.answering = _time_answers(model, fits[0].parts.held_out)
     return metrics if baseline is None else {**metrics, **_compare(model, held_out, ours, blended, baseline, seed)}
 
 
@@ -124,7 +124,7 @@ def _add_baselines(model: TrainedClassifier, fits: Sequence[ClassifierFit]) -> N
 def score_fit(fit: ClassifierFit) -> tuple[Scores, Scores | None]:
     """Score one network, and its baseline, on what it has not seen."""
     held_out = HeldOut.of([fit])
-    ours = held_out.score(answer(fit.model.module, fit.parts.scored))
+    ours = held_out.score(answer(fit.model.module, fit.parts.held_out))
     return ours, None if fit.baseline is None else fit.baseline[1]
 
 
@@ -135,7 +135,7 @@ def _compare(
     baseline = cast("Compared", held_out.fits[0].baseline)[0]
     shuffled = []
     if any(fit.parts.longest > 1 for fit in held_out.fits):
-        orders = [list(shuffled_outputs(fit.model.module, fit.parts.scored, seed=seed)) for fit in held_out.fits]
+        orders = [list(shuffled_outputs(fit.model.module, fit.parts.held_out, seed=seed)) for fit in held_out.fits]
         scales = [fit.parts.targets for fit in held_out.fits]
         for one in zip(*orders, strict=True):
             scaled = [to_scale(part, of, held_out.targets) for part, of in zip(one, scales, strict=True)]
@@ -172,7 +172,6 @@ def _describe(fit: ClassifierFit) -> dict[str, Any]:
     return {
         "training_examples": len(fit.parts.training),
         "validation_examples": len(fit.parts.held_out),
-        "scored_examples": len(fit.parts.scored),
         "updates": fit.outcome.updates,
         "best_update": fit.outcome.best_update,
         "quality": ours.quality,

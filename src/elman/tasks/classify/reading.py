@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
 from elman.data import Dataset, open_dataset
@@ -48,8 +47,9 @@ class Split:
         targets: the possible answers.
         learn: the indices of the training examples in `survey`.
         hold: the indices of the held-out examples in `held_from`.
-        encoded: the targets of both, and of the examples to score on.
-        score: the indices in `survey` of the examples that a fold is scored on; None where those held out are.
+        encoded: the targets of both.
+        within: of a fold, the places in `learn` of those that its baseline learns from at first, and of those that
+            choose its settings; None where the held-out examples do.
         folds: how many folds there are.
         notes: what is said of the folds, a line each.
     """
@@ -60,7 +60,7 @@ class Split:
     learn: list[int]
     hold: list[int]
     encoded: tuple[Tensor, ...]
-    score: list[int] | None = None
+    within: tuple[list[int], list[int]] | None = None
     folds: int = 1
     notes: tuple[str, ...] = ()
 
@@ -75,10 +75,11 @@ class Parts:
         encoder: turns an example into the steps of a sequence.
         targets: the possible answers.
         training: the training examples.
-        held_out: the validation examples, which choose the weights.
-        scored: the examples that the model is scored on: those of a fold, or the validation examples.
+        held_out: the validation examples, which choose the weights and score the model; of a fold, those that it is
+            scored on.
+        within: as :class:`Split` has it.
         folds: how many folds there are.
-        prints: the fingerprints of the training examples, and of all others: of the scored ones first.
+        prints: the fingerprints of the training examples, and of those held out.
         left_out: how many examples were left out, since they equal training examples.
         missing: by column, in how many examples a value is missing.
         vectors: of words that the embedding begins with.
@@ -91,7 +92,7 @@ class Parts:
     targets: Targets
     training: EncodedSet
     held_out: EncodedSet
-    scored: EncodedSet
+    within: tuple[list[int], list[int]] | None
     folds: int
     prints: tuple[Prints, Prints]
     left_out: int
@@ -102,7 +103,7 @@ class Parts:
     @property
     def longest(self) -> int:
         """Return the steps of the longest example."""
-        return int(max(part.lengths.max() for part in (self.training, self.held_out, self.scored)))
+        return int(max(part.lengths.max() for part in (self.training, self.held_out)))
 
 
 def read_examples(
@@ -166,7 +167,6 @@ def _divided(
     hold: list[int],
     settings: ClassifySettings,
     pretrained: Before,
-    score: list[int] | None = None,
     **said: Any,
 ) -> Split:
     """Learn the possible answers from the training examples, and encode those of all."""
@@ -177,9 +177,8 @@ def _divided(
     targets = Targets.learn(kind, [survey.targets[index] for index in named], settings.class_weights, weights)
     if pretrained is not None:
         targets = pretrained.model.targets.grown(targets, pretrained.growth)
-    encoded = [_encode_targets(targets, survey, learn), _encode_targets(targets, held_from, hold)]
-    encoded += [] if score is None else [_encode_targets(targets, survey, score)]
-    return Split(survey, held_from, targets, learn, hold, tuple(encoded), score, **said)
+    encoded = _encode_targets(targets, survey, learn), _encode_targets(targets, held_from, hold)
+    return Split(survey, held_from, targets, learn, hold, encoded, **said)
 
 
 def divide_examples(split: Split, settings: ClassifySettings, pretrained: Before = None) -> list[Split]:
@@ -213,15 +212,14 @@ def divide_examples(split: Split, settings: ClassifySettings, pretrained: Before
 def _fold(
     split: Split, fold: list[int], settings: ClassifySettings, pretrained: Before, folds: int, notes: tuple[str, ...]
 ) -> Split:
-    """Divide what a fold does not hold out into training examples, and those by which weights are chosen."""
+    """Let a fold learn from what it does not hold out, and divide that once more for its baseline."""
     survey, apart = split.survey, set(fold)
     rest = [index for index in range(len(survey)) if index not in apart]
     targets, groups = [survey.targets[index] for index in rest], _groups_of(survey, rest)
-    chosen = hold_within(targets, seed=settings.seed, groups=groups, hashes=survey.prints[rest])
-    learn, hold = ([rest[place] for place in part] for part in chosen)
+    within = hold_within(targets, seed=settings.seed, groups=groups, hashes=survey.prints[rest])
     kept = leave_out_copies(survey.prints[fold], survey.prints[rest], [str(survey.targets[index]) for index in fold])
-    score = [fold[place] for place in kept]
-    return _divided(survey, survey, learn, hold, settings, pretrained, score, folds=folds, notes=notes)
+    hold = [fold[place] for place in kept]
+    return _divided(survey, survey, rest, hold, settings, pretrained, within=within, folds=folds, notes=notes)
 
 
 def encode_examples(split: Split, settings: ClassifySettings, quiet: bool, pretrained: Before = None) -> Parts:
@@ -239,7 +237,6 @@ def encode_examples(split: Split, settings: ClassifySettings, quiet: bool, pretr
         encoder, covariates = _grow(pretrained, survey, split.learn, settings)
     vectors = None if settings.vectors is None else _read_vectors(settings.vectors, encoder, settings)
     places = [(survey, split.learn), (split.held_from, split.hold)]
-    places += [] if split.score is None else [(survey, split.score)]
     total = sum(len(indices) for _, indices in places)
     sets: list[EncodedSet] = []
     with show_bar("encoding", quiet) as on_progress:
@@ -257,8 +254,6 @@ def encode_examples(split: Split, settings: ClassifySettings, quiet: bool, pretr
                     covariates=covariates,
                 )
             )
-    # The scored ones first: they are compared with those that are learnt from.
-    others = np.concatenate([of.prints[indices] for of, indices in reversed(places[1:])])
     left_out = len(survey) - total if split.held_from is survey else 0
     surveys = [survey, *([] if split.held_from is survey else [split.held_from])]
     missing = {name: sum(one.missing.get(name, 0) for one in surveys) for name in columns.inputs}
@@ -269,9 +264,9 @@ def encode_examples(split: Split, settings: ClassifySettings, quiet: bool, pretr
         split.targets,
         training=sets[0],
         held_out=sets[1],
-        scored=sets[-1],
+        within=split.within,
         folds=split.folds,
-        prints=(survey.prints[split.learn], others),
+        prints=(survey.prints[split.learn], split.held_from.prints[split.hold]),
         left_out=left_out,
         missing={name: count for name, count in missing.items() if count},
         vectors=vectors,

@@ -151,13 +151,12 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
             _describe_read(parts),
             parts.targets,
             parts.training,
-            parts.scored,
+            parts.held_out,
             prints=parts.prints,
             missing=parts.missing,
             left_out=parts.left_out,
             folded="text" in parts.columns.inputs.values(),
             group=parts.columns.group,
-            choosing=parts.held_out if parts.folds > 1 else None,
             folds=parts.folds,
         ).lines()
         if parts.vectors is not None:
@@ -171,6 +170,7 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
             parts.training,
             parts.held_out,
             parts.targets,
+            within=parts.within,
             units=units,
             select=settings.select,
             seed=settings.seed,
@@ -179,9 +179,9 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
             complements=getattr(parts.encoder, "complements", ()),
             ngrams=parts.encoder.ngrams if isinstance(parts.encoder, WordsEncoder) else None,
         )
-        scored = parts.scored
-        outputs = baseline.outputs(scored)
-        score = score_outputs(parts.targets, outputs, scored.targets, scored.weights, scored.groups)
+        held_out = parts.held_out
+        outputs = baseline.outputs(held_out)
+        score = score_outputs(parts.targets, outputs, held_out.targets, held_out.weights, held_out.groups)
         progress.note(f"without recurrence, {baseline.what}: validation {score.measure} {score.said()}")
         return baseline, score
 
@@ -264,7 +264,8 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
 
         steps = int(held_out.lengths.sum()) / int(training.lengths.sum()) * len(training)
         cost = steps / (batch * settings.accumulate)
-        return trainer.fit(losses, updates, validate, validated, validation_cost=cost, feed=feed)
+        keep_all = parts.folds > 1
+        return trainer.fit(losses, updates, validate, validated, validation_cost=cost, feed=feed, keep_all=keep_all)
 
     def count(self, model: TrainedClassifier, parts: Parts) -> dict[str, Any]:
         """Return how many examples there were."""
@@ -316,7 +317,7 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
         score = f"{ours.measure} {ours.said()}"
         if other is not None and fit.baseline is not None:
             score += f", {fit.baseline[0].what} {other.said()}"
-        return f"{score} on {counted(len(fit.parts.scored), 'example')} that it has not seen"
+        return f"{score} on {counted(len(fit.parts.held_out), 'example')} that it has not seen"
 
 
 def _describe_read(parts: Parts) -> str:

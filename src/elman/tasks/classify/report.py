@@ -4,7 +4,7 @@ Examples on both sides of a split make a score too good; equal examples with dif
 Both are detected by a fingerprint of eight bytes an example, which is cheap even for millions.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -47,7 +47,6 @@ class DataReport:
         folded: whether texts are compared without regard to capitals and white space.
         groups: the column that names groups, how many are learnt from and how many are held out; None without one.
         folds: how many folds there are; the numbers of examples and of groups are then those of the first.
-        choosing: how many further examples choose the weights of a fold.
     """
 
     training: int
@@ -66,7 +65,6 @@ class DataReport:
     folded: bool = False
     groups: tuple[str, int, int] | None = None
     folds: int = 1
-    choosing: int = 0
 
     @property
     def rare(self) -> list[str]:
@@ -77,10 +75,10 @@ class DataReport:
         """Return lines for a terminal: the amounts, then the warnings."""
         amount = f"{counted(self.training, 'example')} to learn from, {self.validation:,} to validate on: {self.inputs}"
         if self.folds > 1:
-            total = self.training + self.choosing + self.validation
+            total = self.training + self.validation
             amount = (
-                f"{total:,} examples in {self.folds} folds: a network learns from about {self.training:,}, its weights "
-                f"are chosen by {self.choosing:,}, and {self.validation:,} that it has not seen score it: {self.inputs}"
+                f"{total:,} examples in {self.folds} folds: a network learns from about {self.training:,}, and "
+                f"{self.validation:,} that it has not seen score it: {self.inputs}"
             )
         return [amount, *self._length_line(), self._answer_line(), *self._group_line(), *self._warnings()]
 
@@ -176,7 +174,6 @@ def report_data(
     left_out: int = 0,
     folded: bool = False,
     group: str | None = None,
-    choosing: EncodedSet | None = None,
     folds: int = 1,
 ) -> DataReport:
     """Describe the examples of both parts.
@@ -185,19 +182,17 @@ def report_data(
         inputs: what is read of them, in one line: `encoder.describe()`.
         targets: the possible answers.
         training: the training examples.
-        validation: the validation examples, or those that a fold is scored on.
+        validation: the validation examples; of a fold, those that it is scored on.
         prints: the fingerprints of the training examples and of all others, see
-            :mod:`elman.data.examples.fingerprints`; those of `validation` come first.
+            :mod:`elman.data.examples.fingerprints`.
         missing: by column, in how many examples of both parts a value is missing.
         left_out: how many held-out examples were left out, since they equal training examples.
         folded: whether texts are compared without regard to capitals and white space.
         group: the column that names groups; None without one.
-        choosing: the examples that choose the weights of a fold; None where there are no folds.
         folds: how many folds there are.
     """
-    others = [validation] if choosing is None else [validation, choosing]
-    in_both, pairs = _count_in_both(prints[0], prints[1][: len(validation)], training, validation)
-    answers = torch.cat([training.targets, *(part.targets for part in others)])
+    in_both, pairs = _count_in_both(*prints, training, validation)
+    answers = torch.cat([training.targets, validation.targets])
     together = np.concatenate(prints)
     return DataReport(
         training=len(training),
@@ -214,16 +209,15 @@ def report_data(
         left_out=left_out,
         copies=len(together) - len(np.unique(together)),
         folded=folded,
-        groups=_count_groups(group, training, others),
+        groups=_count_groups(group, training, validation),
         folds=folds,
-        choosing=0 if choosing is None else len(choosing),
     )
 
 
-def _count_groups(group: str | None, training: EncodedSet, others: Sequence[EncodedSet]) -> tuple[str, int, int] | None:
-    if group is None or training.groups is None or others[0].groups is None:
+def _count_groups(group: str | None, training: EncodedSet, validation: EncodedSet) -> tuple[str, int, int] | None:
+    if group is None or training.groups is None or validation.groups is None:
         return None
-    learnt, held_out = set(training.groups) - {None}, {name for one in others for name in one.groups or ()} - {None}
+    learnt, held_out = set(training.groups) - {None}, set(validation.groups) - {None}
     return group, len(learnt - held_out), len(held_out)
 
 

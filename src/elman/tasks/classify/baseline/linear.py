@@ -3,7 +3,8 @@
 Units (words, characters, k-mers) become a bag, those of texts with n-grams, see `bags`, and a linear layer reads it.
 Frames are read by a network with one hidden layer: all at once where every example has the same number of steps, else
 as their mean, deviation, extremes and ends, see `frame_summaries`. Loss and answers are those of the recurrent model.
-The strength of weight decay, and the update to stop at, are chosen on the validation examples.
+The strength of weight decay, and the epoch to stop at, are chosen on the validation examples. In a fold they are chosen
+on a part of the training examples, and then all of these are learnt from with what was chosen.
 
 >>> from elman.tasks.classify.scoring import score_outputs
 >>> baseline = train_baseline(training, validation, targets, units="words")        # doctest: +SKIP
@@ -34,9 +35,9 @@ _MOST_STEPS = 2**24  # of units that are put into bags: a hundred thousand texts
 _NGRAMS_A_STEP = {"letters": 16, "units": 4}
 _MOST_NUMBERS = 2**26  # that summaries of frames have
 _MOST_WEIGHTS = 2**23
+_ROUNDS = 10  # of L-BFGS, for each penalty; the time left is checked between them
 # Of squared weights, to be divided by the number of examples; the usual one first, as time may end before the others.
 _PENALTIES = (1.0, 0.3, 0.1, 0.03, 3.0, 10.0)
-_ROUNDS = 10  # of L-BFGS, for each penalty; the time left is checked between them
 _COST_OF_A_UNIT = 15  # in a bag, forward and back, in multiplications: a look-up is slow
 _PASSES = 3  # over the weights in an update: forward, and two products on the way back
 _STEPS_OF_A_ROUND = 10
@@ -47,7 +48,11 @@ _RATE = 2e-3
 _BATCH = 64
 _EPOCHS = 200
 _PATIENCE = 20  # epochs without a better validation
+_OF_CHOOSING = 0.75  # of the seconds, where all examples are learnt from after it
 _READ_AT_ONCE = 1024
+
+_How = tuple[float, int]
+"""The strength of weight decay, and the epochs or rounds of the training."""
 
 
 @dataclass
@@ -93,6 +98,7 @@ def train_baseline(
     targets: Targets,
     *,
     units: str | None,
+    within: tuple[Sequence[int], Sequence[int]] | None = None,
     select: str | None = None,
     seed: int = 1,
     seconds: float = 20.0,
@@ -106,9 +112,10 @@ def train_baseline(
 
     Args:
         training: the training examples.
-        validation: the examples that choose the best weights.
+        validation: the examples that choose the best weights, unless `within` says others.
         targets: the possible answers.
         units: the name of the units, such as `words`; None where examples are frames.
+        within: the places in `training` of the examples that are learnt from at first, and of those that choose.
         select: what chooses them, see :meth:`elman.encoders.targets.Targets.measure`.
         seed: of the initial weights, and of the order of examples.
         seconds: stop after about this much work; the examples are read in any case.
@@ -116,33 +123,53 @@ def train_baseline(
         complements: the number of the reverse complement of each unit, where both strands are read.
         ngrams: what n-grams are made of, see `ngrams`; they are left out where they do not fit in memory.
     """
-    start = time.monotonic()
-    drawn = torch.Generator().manual_seed(seed)
-    reader: BagReader | SummaryReader
-    if units is None:
-        steps = steps_of_all(training)
-        numbers = torch.full((len(training),), (steps or SUMMARIES) * training.steps(0).shape[1])
-        chosen = _choose(numbers, _MOST_NUMBERS, drawn)
-        reader = SummaryReader.learn(training, chosen)
-        what = f"a feed-forward network{_read_as(steps)}"
-    else:
-        chosen = _choose(training.lengths, _MOST_STEPS, drawn)
-        if ngrams is not None and int(training.lengths.sum()) * _NGRAMS_A_STEP[ngrams] > _MOST_STEPS:
-            ngrams = None
-        reader = BagReader.learn(training, chosen, _MOST_WEIGHTS // targets.outputs, places, complements, ngrams)
-        what = f"a bag of {units}{_count_as(reader.counted)}"
-    aims = _Aims.of(training, torch.tensor(chosen))
-    validated = reader.read(validation, range(len(validation)))
-    best = _Best(validated, _Aims.of(validation, torch.arange(len(validation))), targets, Allowance(seconds), select)
-    inputs: Any = reader.read(training, chosen)
-    if isinstance(reader, BagReader):
-        module = _train_linear(LinearOnBags(len(reader), targets.outputs), inputs, aims, best)
-    else:
-        module = _train_network(inputs, aims, best, drawn)
-    parameters = sum(p.numel() for p in module.parameters())
-    if best.cut_short:
-        what = f"{what} (cut short)"
-    return Baseline(what, parameters, len(chosen), time.monotonic() - start, not best.cut_short, module, reader)
+    start, everything = time.monotonic(), range(len(training))
+
+    def train(
+        learn: Sequence[int],
+        seconds: float,
+        judges: tuple[EncodedSet, Sequence[int]] | None,
+        how: _How | None,
+    ) -> tuple[Baseline, _How | None]:
+        drawn = torch.Generator().manual_seed(seed)
+        reader: BagReader | SummaryReader
+        if units is None:
+            steps = steps_of_all(training)
+            numbers = torch.full((len(learn),), (steps or SUMMARIES) * training.steps(0).shape[1])
+            chosen = [learn[place] for place in _choose(numbers, _MOST_NUMBERS, drawn)]
+            reader = SummaryReader.learn(training, chosen)
+            what = f"a feed-forward network{_read_as(steps)}"
+        else:
+            lengths = training.lengths[torch.tensor(learn)]
+            chosen = [learn[place] for place in _choose(lengths, _MOST_STEPS, drawn)]
+            fits = ngrams is not None and int(lengths.sum()) * _NGRAMS_A_STEP[ngrams] <= _MOST_STEPS
+            most = _MOST_WEIGHTS // targets.outputs
+            reader = BagReader.learn(training, chosen, most, places, complements, ngrams if fits else None)
+            what = f"a bag of {units}{_count_as(reader.counted)}"
+        best = _Best(targets, Allowance(seconds), select)
+        if judges is not None:
+            best.inputs, best.aims = reader.read(*judges), _Aims.of(judges[0], torch.tensor(judges[1]))
+        inputs: Any = reader.read(training, chosen)
+        aims = _Aims.of(training, torch.tensor(chosen))
+        all_hows = [(one, _EPOCHS) for one in _DECAYS] if units is None else [(one, _ROUNDS) for one in _PENALTIES]
+        hows = all_hows if how is None else [how]
+        if isinstance(reader, BagReader):
+            module = _train_linear(LinearOnBags(len(reader), targets.outputs), inputs, aims, best, hows)
+        else:
+            module = _train_network(inputs, aims, best, drawn, hows)
+        parameters = sum(p.numel() for p in module.parameters())
+        if best.cut_short:
+            what = f"{what} (cut short)"
+        taken = time.monotonic() - start
+        return Baseline(what, parameters, len(chosen), taken, not best.cut_short, module, reader), best.how
+
+    if within is None:
+        return train(everything, seconds, (validation, range(len(validation))), None)[0]
+    learn, hold = within
+    first, how = train(learn, _OF_CHOOSING * seconds, (training, hold), None)
+    if how is None or not first.finished:
+        return first
+    return train(everything, (1 - _OF_CHOOSING) * seconds, None, how)[0]
 
 
 def _count_as(counted: Places | NGrams) -> str:
@@ -177,26 +204,32 @@ class _Aims:
 
 @dataclass
 class _Best:
-    """The best weights so far by validation, and whether the allowed work was too little."""
+    """The best weights so far by validation, how they were made, and whether the allowed work was too little.
 
-    inputs: Any
-    aims: _Aims
+    Without examples to validate on, the last weights stay.
+    """
+
     targets: Targets
     allowance: Allowance
     select: str | None
+    inputs: Any = None
+    aims: _Aims | None = None
     measured: Measured | None = None
     weights: dict[str, Tensor] = field(default_factory=dict)
+    how: _How | None = None
     cut_short: bool = False
 
-    def offer(self, module: nn.Module) -> Measured:
+    def offer(self, module: nn.Module, how: _How) -> Measured | None:
+        if self.aims is None:
+            return None
         with torch.no_grad():
             measured = self.targets.measure(module(self.inputs), self.aims.targets, self.aims.weights, self.select)
         if measured.better_than(self.measured):
-            self.measured, self.weights = measured, copy.deepcopy(module.state_dict())
+            self.measured, self.weights, self.how = measured, copy.deepcopy(module.state_dict()), how
         return measured
 
     def put_into(self, module: nn.Module) -> nn.Module:
-        if self.weights:  # empty where every loss was NaN
+        if self.weights:  # empty where every loss was NaN, or nothing was validated
             module.load_state_dict(self.weights)
         return module
 
@@ -204,10 +237,10 @@ class _Best:
         return self.targets.training_loss(outputs, aims.targets, weights=aims.weights)
 
 
-def _train_linear(module: LinearOnBags, inputs: Bags, aims: _Aims, best: _Best) -> nn.Module:
+def _train_linear(module: LinearOnBags, inputs: Bags, aims: _Aims, best: _Best, hows: Sequence[_How]) -> nn.Module:
     """Lower the loss by L-BFGS (Liu & Nocedal 1989), with one penalty after the other."""
     turned = inputs.turned(len(module.weight))
-    for penalty in _PENALTIES:
+    for penalty, rounds in hows:
         scale = penalty / (2 * len(aims))
         optimizer = torch.optim.LBFGS(
             module.parameters(),
@@ -224,28 +257,28 @@ def _train_linear(module: LinearOnBags, inputs: Bags, aims: _Aims, best: _Best) 
             return loss
 
         last = float("inf")
-        for _ in range(_ROUNDS):
+        for _ in range(rounds):
             loss = float(optimizer.step(closure).detach())  # type: ignore[arg-type]
             best.cut_short = best.allowance.is_over
             if best.cut_short or last - loss < _SETTLED:
                 break
             last = loss
-        best.offer(module)
+        best.offer(module, (penalty, rounds))
         if best.cut_short:
             break
     return best.put_into(module)
 
 
-def _train_network(inputs: Tensor, aims: _Aims, best: _Best, drawn: torch.Generator) -> nn.Module:
+def _train_network(inputs: Tensor, aims: _Aims, best: _Best, drawn: torch.Generator, hows: Sequence[_How]) -> nn.Module:
     """Train with each weight decay for its share of the allowance; keep the best of all."""
     # Built on the meta device, which draws no random numbers: `_initialise` draws from a generator of its own.
     with torch.device("meta"):
         module = build_network(inputs.shape[1], best.targets.outputs)
     module.to_empty(device="cpu")
-    for number, decay in enumerate(_DECAYS):
-        until = best.allowance.left * (1 - 1 / (len(_DECAYS) - number))
+    for number, how in enumerate(hows):
+        until = best.allowance.left * (1 - 1 / (len(hows) - number))
         _initialise(module, drawn)
-        _train_once(module, inputs, aims, best, drawn, decay, until)
+        _train_once(module, inputs, aims, best, drawn, how, until)
     return best.put_into(module)
 
 
@@ -260,14 +293,15 @@ def _train_once(
     aims: _Aims,
     best: _Best,
     drawn: torch.Generator,
-    decay: float,
+    how: _How,
     until: float,
 ) -> None:
+    decay, epochs = how
     weights = sum(p.numel() for p in module.parameters())
     optimizer = torch.optim.AdamW(module.parameters(), lr=_RATE, weight_decay=decay)
     own: Measured | None = None
     waited = 0
-    for _ in range(_EPOCHS):
+    for epoch in range(1, epochs + 1):
         for rows in torch.randperm(len(aims), generator=drawn).split(_BATCH):
             optimizer.zero_grad()
             best.loss(module(inputs[rows]), aims.at(rows)).backward()
@@ -275,9 +309,10 @@ def _train_once(
             best.allowance.spend(_PASSES * len(rows) * weights, updates=1)
             if best.allowance.left <= until:
                 break
-        measured = best.offer(module)
-        waited = 0 if measured.better_than(own) else waited + 1
-        own = measured if waited == 0 else own
+        measured = best.offer(module, (decay, epoch))
+        if measured is not None:
+            waited = 0 if measured.better_than(own) else waited + 1
+            own = measured if waited == 0 else own
         if waited > _PATIENCE:
             return
         if best.allowance.left <= until:
