@@ -287,7 +287,7 @@ KERNEL_FAULTS = (
         "return torch.cat([initial, inner])",
         "return torch.cat([0 * initial, inner])",
         REFERENCE,
-        "mgu or elman",
+        "many_chunks",
     ),
     Fault(
         "a run goes on where the counter of the run before stands",

@@ -29,8 +29,9 @@ def test_a_planted_fault_turns_the_suite_red(fault: Fault, tmp_path: Path, teste
     package = copy_package(tmp_path)
     plant(fault, package)
     code, said = tester.run(package, [fault.tests, "-k", fault.only])
-    assert code == pytest.ExitCode.TESTS_FAILED, said
-    assert re.search(r"^FAILED ", said, re.MULTILINE), said
+    if code >= 0:  # else a signal ended the tests: kernels that write past their memory
+        assert code == pytest.ExitCode.TESTS_FAILED, said
+        assert re.search(r"^FAILED ", said, re.MULTILINE), said
 
 
 def test_a_faultless_copy_stays_green(tmp_path: Path, tester: Tester) -> None:
