@@ -5,7 +5,7 @@ the share of the training that is best in the *other* folds: where the mean of t
 that of their scores the highest. Between two validations of a fold its loss is on the straight line between them, and
 after its last one it stays. A fold without another one is kept at its own best validation, as where there are no folds.
 
-Weights take memory, so each training keeps at most 32: where there are more, every other one is forgotten.
+Weights take memory, so each training keeps at most 16: where there are more, every other one is forgotten.
 
 >>> from elman.training.outcome import Validation
 >>> early, late = Outcome(planned=40), Outcome(planned=20)
@@ -25,7 +25,7 @@ from torch import nn
 from elman.scores.measured import Measured
 from elman.training.outcome import Outcome
 
-_MOST = 32
+_MOST = 16
 _NEVER = 1e30  # in place of a loss that is not finite
 
 
