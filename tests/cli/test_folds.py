@@ -39,7 +39,7 @@ def test_commands_answer_with_all_networks(model, folder, elman):
     assert "the first of 3 networks, whose mean answers" in looked.out
 
 
-def test_a_training_says_what_it_did(model, folder, elman):  # noqa: ARG001 - it has written the data
+def test_a_training_says_what_it_did(model, folder, elman):
     options = [item for name, value in TINY.items() for item in (f"--{name}", value)]
     done = elman("train", "classify", folder / "r.csv", "-o", folder / "again", "--force", *options)
     assert done.code == 0, done.err

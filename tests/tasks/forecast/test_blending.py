@@ -58,14 +58,23 @@ def test_the_share_that_is_right_is_found(share):
     assert found == (("naive", share) if share else None)
 
 
-def test_a_gain_that_few_windows_may_show_by_chance_is_not_taken():
+def test_the_weight_is_its_posterior_mean_so_that_few_windows_move_it_less():
     drawn = torch.Generator().manual_seed(3)
     right = torch.randn(60, H, generator=drawn)
-    network, baseline = (right + 0.5 * torch.randn(60, H, generator=drawn) for _ in range(2))
+    network, baseline = (right + size * torch.randn(60, H, generator=drawn) for size in (1.0, 0.5))
     of_many = np.stack([np.arange(60), np.full(60, 8)], axis=1)
-    of_few = np.stack([np.zeros(60, np.int64), np.arange(8, 68) // 15], axis=1)  # four horizons do not overlap
-    assert learn(network[:, :, None], right, {"naive": baseline}, of_many)
-    assert learn(network[:, :, None], right, {"naive": baseline}, of_few) is None
+    of_few = np.stack([np.zeros(60, np.int64), np.arange(60) % 12], axis=1)  # three horizons do not overlap
+    worse = right + 3 * torch.randn(60, H, generator=drawn)
+    weights = np.arange(21) / 20
+    found = []
+    for count, origins in ((60, of_many), (3, of_few)):
+        errors = [float(((1 - w) * network + w * baseline - right).abs().mean()) for w in weights]
+        chances = np.array([(errors[0] / one) ** count for one in errors]) * np.array([20.0, *[1.0] * 20])
+        expected = round(20 * float(chances @ weights / chances.sum())) / 20
+        assert learn(network[:, :, None], right, {"linear": worse, "naive": baseline}, origins) == ("naive", expected)
+        found.append(expected)
+    assert 0 < found[1] < found[0]
+    assert learn(network[:, :, None], right, {"naive": network + 9}, of_many) is None
 
 
 @pytest.mark.parametrize("scale", ["linear", "log"])

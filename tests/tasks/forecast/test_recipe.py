@@ -49,7 +49,7 @@ def test_a_model_beats_naive_forecasts_and_the_verdict_says_so(trained):
     assert metrics["verdict"].startswith(f"MASE {metrics['validation']['mase']:.3f}")
     assert metrics["training_windows"] == (70 - L - H + 1) + (63 - L - H + 1)
     assert metrics["validation_windows"] == 2 * (20 - H + 1)
-    assert metrics["validation"]["coverage"]["80"] >= 0.8  # calibrated on these very forecasts
+    assert metrics["validation"]["coverage"]["80"] >= 0.75  # of a mixture, calibrated on other forecasts
 
 
 def test_a_forecast_goes_on_where_a_series_ends(trained):
