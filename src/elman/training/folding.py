@@ -102,6 +102,9 @@ def train_folds(
 
 def _end(fits: list[Fit[M, P, B]], count: int, why: str, progress: Progress) -> Folded[M, P, B]:
     reason = "interrupted" if why == "interrupted" else "the time budget is over"
-    have = "1 network answers" if len(fits) == 1 else f"the mean of {len(fits)} networks answers"
-    progress.note(f"{reason}: {have}, of {count} folds, and its score is that of the examples that these held out")
+    have = f"the mean of {len(fits)} networks answers, of {count} folds"
+    held_out = "these held out"
+    if len(fits) == 1:
+        have, held_out = f"1 network answers, of {count} folds", "it held out, which chose its weights as well"
+    progress.note(f"{reason}: {have}, and its score is that of the examples that {held_out}")
     return Folded(fits, why)
