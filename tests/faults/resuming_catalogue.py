@@ -14,6 +14,14 @@ RESUMING_FAULTS = (
         "same_file and tag",
     ),
     Fault(
+        "a fold that has ended is gone on from without its snapshots",
+        "training/outcome.py",
+        'for update, weights in state["snapshots"].items()}',
+        'for update, weights in state["snapshots"].items() if not update}',
+        GOING_ON,
+        "folds_go_on",
+    ),
+    Fault(
         "a training goes on with a new optimiser",
         "training/resuming.py",
         'self._optimizer.load_state_dict(state["optimizer"])',

@@ -85,16 +85,24 @@ def test_a_search_goes_on_in_the_middle_of_a_trial(tmp_path, monkeypatch):
 
 
 def test_folds_go_on_in_the_middle_of_one(tmp_path, monkeypatch):
-    data = write_reviews(tmp_path / "a.csv", 60)
-    options = {**SMALL, "target": "label", "input": "text", "word_dropout": 0.2, "folds": 3}
+    # No text says anything of its label, so that other folds choose another update than a fold itself.
+    rows = [f"{'abcd'[n * n % 4]} {'pqr'[n % 3]} {'xyz'[n * n % 7 % 3]},{'nm'[n * n * n % 11 % 2]}" for n in range(60)]
+    data = tmp_path / "a.csv"
+    data.write_text("text,label\n" + "\n".join(rows) + "\n")
+    monkeypatch.setattr(run, "_VALIDATE_AT_MOST_EVERY", 2)
+    monkeypatch.setattr(run, "_VALIDATE_AT_LEAST_EVERY", 2)
+    monkeypatch.setattr(run, "_TRAINING_PER_VALIDATION", 0)
+    options = {**SMALL, "target": "label", "input": "text", "word_dropout": 0.2, "folds": 3, "learning_rate": 0.05}
 
     def train(output, **more):
-        classify.train(data, output=tmp_path / output, **options, **more)
+        model = classify.train(data, output=tmp_path / output, **options, **more)
+        own = min(model.metrics["history"], key=lambda one: one[2])[0]
+        assert own != model.metrics["best_update"], "the first fold keeps the weights that it would choose itself"
         return (tmp_path / output).read_bytes()
 
     whole = train("whole.model")
     with monkeypatch.context() as patched:
-        kill_after(patched, 5, number=1)
+        kill_after(patched, 7, number=1)
         with pytest.raises(Killed):
             train("rest.model")
     assert train("rest.model", resume=True) == whole

@@ -4,9 +4,9 @@ The mean of two forecasts often has a lower error than either (Bates & Granger 1
 (1 − w) times that of the network, plus w times the point forecast of one baseline from the same look-back. w is its
 posterior mean (Hoeting et al. 1999): before anything is known, the network alone is as likely as a mixture, and of a
 mixture every w. The absolute error E(w) of the median on held-out windows, in scaled units, is read as the scale of a
-Laplace distribution, so w has the likelihood E(w)^−N, where N horizons do not overlap. So few windows that favour a
-baseline a little give it a part of the forecast, and none of it is lost to a threshold. The baseline is the one of the
-highest evidence. Intervals are calibrated on the mixed quantiles.
+Laplace distribution, so w has the likelihood E(w)^−N, where N horizons do not overlap. So a baseline that few windows
+favour has a smaller part in the forecast than one that many windows favour. The baseline is the one of the highest
+evidence. Intervals are calibrated on the mixed quantiles.
 
 What is reported is cross-fitted: baseline and w for a window are learnt on windows of other parts.
 
@@ -111,7 +111,7 @@ def learn(
 
     horizon = right.shape[1]
     count = len({(number, step // horizon) for number, step in origins.tolist()})
-    priors = np.array([_ALONE, *[(1 - _ALONE) / len(_WEIGHTS) for _ in _WEIGHTS]])
+    priors = np.array([_ALONE, *[(1 - _ALONE) / len(_WEIGHTS)] * len(_WEIGHTS)])
     alone, best, highest = error(median), None, -math.inf
     for name, baseline in baselines.items():
         mixed = (ForecastBlend(name, weight).mix(median[:, :, None], baseline)[:, :, 0] for weight in _WEIGHTS)
