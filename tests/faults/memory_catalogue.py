@@ -95,7 +95,15 @@ MEMORY_FAULTS = (
         "convert(tensors, carried) for tensors in (states, parameters, sides)",
         "convert(convert(tensors, dtype), carried) for tensors in (states, parameters, sides)",
         HALF,
-        "biases_are_not_rounded",
+        "biases_and_states",
+    ),
+    Fault(
+        "states are rounded before a small call under autocast",
+        "ops/small.py",
+        "given = [x.to(lower), *convert(given[1:], form.carried)]",
+        "given = [x.to(lower), *convert(convert(given[1:], lower), form.carried)]",
+        HALF,
+        "biases_and_states",
     ),
     Fault(
         "the first of a batch of upstream gradients serves for all",

@@ -119,14 +119,15 @@ def test_gradients_under_autocast_are_summed_in_float32():
     assert_close("gradient", gradient, 1000 * share, allowed=2e-2)
 
 
-def test_biases_are_not_rounded_under_autocast():
+@pytest.mark.parametrize("batch", [1, 1031], ids=["small call", "general way"])
+def test_biases_and_states_are_not_rounded_under_autocast(batch):
     """What is only added has the digits of float32: rounded, 1000 steps of 1 + 2^-12 would lose a quarter."""
     layer = Recurrent(counter, 1, 1)
     torch.nn.init.constant_(layer.b_l0, 1 + 2.0**-12)
     torch.nn.init.zeros_(layer.W_l0)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        _, final = layer(torch.zeros(1024, 1, 1))
-    assert final.item() == 0.25
+        _, final = layer(torch.zeros(1024, batch, 1), torch.full((1, batch, 1), 2.0**-12 - 0.25))
+    assert final.unique().tolist() == [2.0**-12]
 
 
 @elman.cell
